@@ -1,0 +1,120 @@
+"""The circuits of Ekelmans, Kraynyukova, Tchumatchenko 2023, PLoS Comput Biol 19(5).
+
+Threshold-normalised mV: threshold 1 mV, reset 0 mV. Weights are J_XY/K_XY with X the target and Y the source, so
+theory and simulation share the J of the paper's tables.
+"""
+
+from __future__ import annotations
+
+from ssnbrian.models.neurons.lif import LIF
+from ssnbrian.models.synapses.current import DELTA, EXPONENTIAL
+
+from ssnbrian.circuit import (
+    Circuit,
+    Drive,
+    FixedInDegree,
+    InvalidInputError,
+    Population,
+    Projection,
+    Ramp,
+    Value,
+)
+from ssnbrian.circuit.drive import PiecewiseLinear
+
+CITATION = (
+    "Ekelmans P, Kraynyukova N, Tchumatchenko T (2023) Targeting operational regimes of interest in recurrent neural "
+    "networks. PLoS Comput Biol 19(5)"
+)
+SIZES = {"E": 3000, "I": 1000}
+PROBABILITIES = {"EE": 0.065, "EI": 0.2, "IE": 0.275, "II": 0.1}
+PROBABILITIES_MOUSE_V1 = {"EE": 0.0625, "EI": 0.1933, "IE": 0.275, "II": 0.1054}
+WEIGHTS_MOUSE_V1 = {"EE": 0.672, "EI": 13.173, "IE": 23.675, "II": 11.846}
+
+# (sigma in mV/sqrt(s), tau in ms) -> (a in Hz/(mV/s)^n, b in mV/s, n), for threshold 1 mV and reset 0 mV.
+PUBLISHED_POWER_LAWS: dict[tuple[float, float], tuple[float, float, float]] = {
+    (3.0, 20.0): (1.0792e-4, -11.1425, 3.0814),
+    (3.0, 10.0): (2.2099e-6, 4.7670, 3.8150),
+    (3.0, 18.0): (7.8904e-5, -9.4929, 3.1357),
+    (3.0, 22.0): (1.5997e-4, -12.121, 3.0053),
+}
+
+
+def _circuit(
+    name: str,
+    weights: dict[str, float],
+    drive: Drive,
+    description: str,
+    ratio: float = 1.0,
+    probabilities: dict[str, float] = PROBABILITIES,
+    filtered: tuple[str, ...] = (),
+) -> Circuit:
+    """An E–I circuit with J in mV (target first); ``filtered`` names the projections with exponential synapses."""
+    populations = (
+        Population("E", SIZES["E"], LIF, "excitatory", {"tau": "20 ms"}),
+        Population("I", SIZES["I"], LIF, "inhibitory", {"tau": "10 ms"}),
+    )
+    projections = []
+    for pair, total in weights.items():
+        target, source = pair
+        rule = FixedInDegree.from_probability(probabilities[pair], SIZES[source])
+        weight = Value(total / rule.in_degree / 1000, populations[0].parameters["threshold"].dimension)
+        synapse, parameters = (EXPONENTIAL, {"delay_high": "100 ms"}) if pair in filtered else (DELTA, {})
+        projections.append(Projection(source, target, weight, rule, synapse, parameters))
+    return Circuit(name, populations, tuple(projections), drive, ratio, description, CITATION)
+
+
+def supersaturating(factor: float = 1.0) -> Circuit:
+    """Fig 2: the excitatory rate peaks and falls as the input grows; ``factor`` raises the peak (Fig 2B).
+
+    ``factor`` scales J_EI by f, J_IE and the input ratio by 1/f, which keeps the inhibitory rate at the peak.
+    """
+    if not factor > 0:
+        raise InvalidInputError(f"supersaturating: factor must be positive, got {factor}")
+    weights = {"EE": 2.0, "EI": 12.0 * factor, "IE": 6.0 / factor, "II": 1.0}
+    text = "supersaturation, Fig 2A" if factor == 1 else f"supersaturation with peak factor {factor:g}, Fig 2B"
+    return _circuit("supersaturating", weights, Ramp(0, 50, duration=50), text, ratio=1.0 / factor)
+
+
+def mouse_v1(ratio: float = 1.0) -> Circuit:
+    """Fig 3A: weights of mouse V1 from the Allen Institute."""
+    return _circuit(
+        "mouse_v1",
+        WEIGHTS_MOUSE_V1,
+        Ramp(0, 100, duration=50),
+        "mouse V1, Fig 3A",
+        ratio,
+        PROBABILITIES_MOUSE_V1,
+    )
+
+
+def mouse_v1_isn() -> Circuit:
+    """Fig 3B: mouse V1 with a stronger J_EE; inhibition-stabilised above some 1.5 Hz.
+
+    The default drive is the first part of the protocol, with half the input to I; :func:`paradoxical_drives`
+    gives the whole of it.
+    """
+    weights = {**WEIGHTS_MOUSE_V1, "EE": 4.75}
+    text = "mouse V1 with more E->E, inhibition-stabilised, Fig 3B"
+    return _circuit("mouse_v1_isn", weights, Ramp(0, 100, duration=50), text, 0.5, PROBABILITIES_MOUSE_V1)
+
+
+def paradoxical_drives() -> dict[str, Drive]:
+    """Fig 3B: 50 s of growing inputs, then 50 s in which only the input to I grows, from 50 to 100 mV/s."""
+    return {
+        "E": PiecewiseLinear([0, 50, 100], [0, 100, 100]),
+        "I": PiecewiseLinear([0, 50, 100], [0, 50, 100]),
+    }
+
+
+def bistable() -> Circuit:
+    """Fig 4: two stable states for the same input; E->E and I->I are exponential with delays of 0–100 ms."""
+    weights = {"EE": 5.0, "EI": 10.0, "IE": 7.0, "II": 11.0}
+    drive = PiecewiseLinear([0, 500, 1000], [0, 10, 0])
+    return _circuit("bistable", weights, drive, "bistability, Fig 4", filtered=("EE", "II"))
+
+
+def negative_determinant() -> Circuit:
+    """Fig 5B and 6EF: det J < 0, an even number of steady states, perhaps none."""
+    weights = {"EE": 1.25, "EI": 1.0, "IE": 1.0, "II": 1.25}
+    drive = Ramp(0, 50, duration=50)
+    return _circuit("negative_determinant", weights, drive, "det J < 0, Fig 5B", ratio=3.0, filtered=("EE", "II"))

@@ -1,0 +1,44 @@
+"""The description: circuits, templates, drives and recordings as plain frozen values."""
+
+from ssnbrian.circuit.circuit import Circuit, Population, Projection
+from ssnbrian.circuit.drive import Constant, Drive, PiecewiseLinear, Ramp, Samples, Staircase
+from ssnbrian.circuit.errors import InvalidInputError, SsnbrianError, UnitError
+from ssnbrian.circuit.recording import Recording
+from ssnbrian.circuit.templates import (
+    AllToAll,
+    Bernoulli,
+    FixedInDegree,
+    NeuronModel,
+    Parameter,
+    SynapseModel,
+)
+from ssnbrian.circuit.toml import TemplateLibrary, circuit_from_toml, circuit_to_toml, load_circuit
+from ssnbrian.circuit.units import Value, parse_value
+
+__all__ = [
+    "AllToAll",
+    "Bernoulli",
+    "Circuit",
+    "Constant",
+    "Drive",
+    "FixedInDegree",
+    "InvalidInputError",
+    "NeuronModel",
+    "Parameter",
+    "PiecewiseLinear",
+    "Population",
+    "Projection",
+    "Ramp",
+    "Recording",
+    "Samples",
+    "SsnbrianError",
+    "Staircase",
+    "SynapseModel",
+    "TemplateLibrary",
+    "UnitError",
+    "Value",
+    "circuit_from_toml",
+    "circuit_to_toml",
+    "load_circuit",
+    "parse_value",
+]

@@ -1,0 +1,187 @@
+"""A circuit: populations, projections and a default drive, as one frozen value."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from ssnbrian.circuit.drive import Drive
+from ssnbrian.circuit.errors import InvalidInputError, nearest
+from ssnbrian.circuit.templates import (
+    ConnectionRule,
+    FixedInDegree,
+    NeuronModel,
+    SynapseModel,
+    Values,
+    check_name,
+    complete_parameters,
+)
+from ssnbrian.circuit.units import Value, value_of
+
+
+@dataclass(frozen=True)
+class Population:
+    """``size`` identical neurons; ``kind`` ('excitatory' or 'inhibitory') is the sign of what they project."""
+
+    name: str
+    size: int
+    neuron: NeuronModel
+    kind: str = "excitatory"
+    parameters: Mapping[str, Any] = field(default_factory=Values)
+
+    def __post_init__(self) -> None:
+        check_name(self.name, "population")
+        if isinstance(self.size, bool) or not isinstance(self.size, int) or self.size < 1:
+            raise InvalidInputError(
+                f"population {self.name}: size must be a whole number of at least 1, got {self.size}"
+            )
+        if self.kind not in ("excitatory", "inhibitory"):
+            raise InvalidInputError(
+                f"population {self.name}: kind must be 'excitatory' or 'inhibitory', got '{self.kind}'"
+            )
+        values = complete_parameters(self.neuron.parameters, self.parameters, self.name)
+        object.__setattr__(self, "parameters", values)
+        self._check_ranges(values)
+
+    def _check_ranges(self, values: Values) -> None:
+        for name, value in values.items():
+            if name.startswith("tau") and value.si <= 0:
+                raise InvalidInputError(f"{self.name}.{name}: a time constant must be positive, got {value}")
+            if name in (self.neuron.noise, self.neuron.refractory) and value.si < 0:
+                raise InvalidInputError(f"{self.name}.{name}: must not be negative, got {value}")
+        if {"threshold", "reset"} <= set(values) and values["reset"].si >= values["threshold"].si:
+            raise InvalidInputError(
+                f"population {self.name}: the reset ({values['reset']}) must lie below the threshold "
+                f"({values['threshold']}); otherwise the neuron fires for ever"
+            )
+
+    @property
+    def sign(self) -> int:
+        """+1 for an excitatory population, −1 for an inhibitory one."""
+        return 1 if self.kind == "excitatory" else -1
+
+
+@dataclass(frozen=True)
+class Projection:
+    """Synapses from ``source`` to ``target``; ``weight`` is a magnitude in mV, its sign is the source's kind."""
+
+    source: str
+    target: str
+    weight: Any
+    rule: ConnectionRule
+    synapse: SynapseModel
+    parameters: Mapping[str, Any] = field(default_factory=Values)
+
+    def __post_init__(self) -> None:
+        weight = value_of(self.weight, "mV", f"{self.name}.weight")
+        if weight.si < 0:
+            raise InvalidInputError(
+                f"{self.name}.weight: a weight is a magnitude and must not be negative, got {weight}; "
+                f"inhibition is the kind of the source population"
+            )
+        object.__setattr__(self, "weight", weight)
+        values = complete_parameters(self.synapse.parameters, self.parameters, self.name)
+        for name, value in values.items():
+            if name.startswith("tau") and value.si <= 0:
+                raise InvalidInputError(f"{self.name}.{name}: a time constant must be positive, got {value}")
+            if name.startswith("delay") and value.si < 0:
+                raise InvalidInputError(f"{self.name}.{name}: a delay must not be negative, got {value}")
+        if {"delay_low", "delay_high"} <= set(values) and values["delay_low"].si > values["delay_high"].si:
+            raise InvalidInputError(f"{self.name}: delay_low must not exceed delay_high")
+        object.__setattr__(self, "parameters", values)
+
+    @property
+    def name(self) -> str:
+        """``source->target``."""
+        return f"{self.source}->{self.target}"
+
+
+@dataclass(frozen=True)
+class Circuit:
+    """Populations and projections with a default drive; ``ratio`` is mu_ext of every inhibitory population over
+    mu_ext of the excitatory ones. ``source`` is the citation."""
+
+    name: str
+    populations: tuple[Population, ...]
+    projections: tuple[Projection, ...] = ()
+    drive: Drive | None = None
+    ratio: float = 1.0
+    description: str = ""
+    source: str = ""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "populations", tuple(self.populations))
+        object.__setattr__(self, "projections", tuple(self.projections))
+        if not self.populations:
+            raise InvalidInputError(f"circuit {self.name}: it is empty; add at least one population")
+        names = [population.name for population in self.populations]
+        for name in names:
+            if names.count(name) > 1:
+                raise InvalidInputError(f"circuit {self.name}: there are two populations named '{name}'")
+        if isinstance(self.ratio, bool) or not isinstance(self.ratio, (int, float)) or not math.isfinite(self.ratio):
+            raise InvalidInputError(f"circuit {self.name}: ratio must be a finite number, got {self.ratio}")
+        object.__setattr__(self, "ratio", float(self.ratio))
+        pairs = [projection.name for projection in self.projections]
+        for projection in self.projections:
+            self._check_projection(projection, names)
+            if pairs.count(projection.name) > 1:
+                raise InvalidInputError(f"circuit {self.name}: there are two projections {projection.name}")
+
+    def _check_projection(self, projection: Projection, names: list[str]) -> None:
+        for role in ("source", "target"):
+            name = getattr(projection, role)
+            if name not in names:
+                raise InvalidInputError(
+                    f"projection {projection.name}: its {role} '{name}' is not a population. {nearest(name, names)}"
+                )
+        source = self.population(projection.source)
+        available = source.size - (projection.source == projection.target)
+        if isinstance(projection.rule, FixedInDegree) and projection.rule.in_degree > available:
+            raise InvalidInputError(
+                f"projection {projection.name}: in-degree {projection.rule.in_degree} is larger than the "
+                f"{available} source neurons that a neuron of {projection.target} can have"
+            )
+
+    def population(self, name: str) -> Population:
+        """The population of that name; :class:`InvalidInputError` suggests the nearest one."""
+        for population in self.populations:
+            if population.name == name:
+                return population
+        known = [population.name for population in self.populations]
+        raise InvalidInputError(f"circuit {self.name}: no population '{name}'. {nearest(name, known)}")
+
+    def projection(self, source: str, target: str) -> Projection | None:
+        """The projection from source to target, or None."""
+        for projection in self.projections:
+            if (projection.source, projection.target) == (source, target):
+                return projection
+        return None
+
+    def in_degree(self, projection: Projection) -> float:
+        """Mean number K of synapses that a target neuron has from the source."""
+        recurrent = projection.source == projection.target
+        return projection.rule.mean_in_degree(self.population(projection.source).size, recurrent)
+
+    def weight_total(self, projection: Projection) -> Value:
+        """J = K·j, the population-wise weight (Eq 13 of Ekelmans et al. 2023, with the realised in-degree)."""
+        return Value(self.in_degree(projection) * projection.weight.si, projection.weight.dimension)
+
+    def replace(self, **changes: Any) -> Circuit:
+        """A copy with some fields changed."""
+        return dataclasses.replace(self, **changes)
+
+    @property
+    def content_hash(self) -> str:
+        """Identity of the whole description, from exact float bits."""
+        from ssnbrian.circuit.toml import circuit_to_toml
+
+        return hashlib.sha256(circuit_to_toml(self).encode()).hexdigest()[:16]
+
+    def __str__(self) -> str:
+        from ssnbrian.circuit.card import circuit_card
+
+        return circuit_card(self)

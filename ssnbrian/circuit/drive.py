@@ -1,0 +1,154 @@
+"""Drives: the external mean input mu_ext over time, as frozen values.
+
+Every drive is a piecewise-linear function of time given by its knots; two knots at the same time are a jump, at
+which the later value holds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ssnbrian.circuit.errors import InvalidInputError
+from ssnbrian.circuit.units import floats_of
+
+MU_UNIT = "mV/s"
+
+
+@dataclass(frozen=True)
+class Drive:
+    """External mean input of one population: knots ``times`` (s) and ``values`` (mV/s).
+
+    ``duration`` is the time up to which the drive is defined (s), or None for a constant without an end.
+    """
+
+    kind: str
+    times: tuple[float, ...]
+    values: tuple[float, ...]
+    duration: float | None
+
+    def __post_init__(self) -> None:
+        times, values = np.asarray(self.times, dtype=float), np.asarray(self.values, dtype=float)
+        if times.size == 0 or times.shape != values.shape:
+            raise InvalidInputError(
+                f"{self.kind} drive: needs as many values as times and at least one, got {times.size} times and "
+                f"{values.size} values"
+            )
+        if not (np.all(np.isfinite(times)) and np.all(np.isfinite(values))):
+            raise InvalidInputError(f"{self.kind} drive: times and values must be finite numbers, got NaN or infinity")
+        if times[0] != 0 or np.any(np.diff(times) < 0):
+            raise InvalidInputError(f"{self.kind} drive: times must start at 0 s and never decrease")
+        if self.duration is not None and not self.duration > 0:
+            raise InvalidInputError(f"{self.kind} drive: its duration must be positive, got {self.duration} s")
+
+    def __call__(self, time: Any) -> Any:
+        """mu_ext in mV/s at ``time`` (s, any shape); beyond the last knot the last value holds."""
+        times, values = np.asarray(self.times), np.asarray(self.values)
+        time = np.asarray(time, dtype=float)
+        right = np.searchsorted(times, time, side="right")
+        left = np.clip(right - 1, 0, len(times) - 1)
+        right = np.clip(right, 0, len(times) - 1)
+        span = times[right] - times[left]
+        fraction = np.where(span > 0, (time - times[left]) / np.where(span > 0, span, 1.0), 0.0)
+        result = values[left] + fraction * (values[right] - values[left])
+        return float(result) if result.ndim == 0 else result
+
+    def scaled(self, factor: float) -> Drive:
+        """The same course multiplied by ``factor``."""
+        return Drive(self.kind, self.times, tuple(factor * value for value in self.values), self.duration)
+
+
+def _unit_factor(unit: Any) -> float:
+    return (
+        floats_of(unit, MU_UNIT, "unit of the drive")
+        if not isinstance(unit, str)
+        else floats_of(f"1 {unit}", MU_UNIT, "unit of the drive")
+    )
+
+
+def _numbers(given: Any, unit: Any, what: str) -> Any:
+    """mV/s from plain numbers times ``unit``, or from quantities that carry their own."""
+    if unit is None:
+        return floats_of(given, MU_UNIT, what)
+    return floats_of(given, "1", what) * _unit_factor(unit)
+
+
+def _seconds(given: Any, what: str) -> Any:
+    return floats_of(given, "s", what)
+
+
+def Constant(level: Any, unit: Any = None, duration: Any = None) -> Drive:
+    """A constant mu_ext, e.g. ``Constant(19*mV/second)`` or ``Constant(19)`` in mV/s; without duration, no end."""
+    end = None if duration is None else _seconds(duration, "duration of the constant drive")
+    return Drive("constant", (0.0,), (float(_numbers(level, unit, "level of the constant drive")),), end)
+
+
+def Ramp(start: Any, stop: Any, unit: Any = None, duration: Any = 50.0) -> Drive:
+    """A straight line from ``start`` to ``stop``, e.g. ``Ramp(0, 50, unit=mV/second, duration=50*second)``."""
+    end = float(_seconds(duration, "duration of the ramp"))
+    values = (
+        float(_numbers(start, unit, "start of the ramp")),
+        float(_numbers(stop, unit, "stop of the ramp")),
+    )
+    return Drive("ramp", (0.0, end), values, end)
+
+
+def Staircase(levels: Sequence[float], unit: Any = None, step: Any = 1.0) -> Drive:
+    """Constant levels, each held for ``step``."""
+    values = np.atleast_1d(_numbers(levels, unit, "levels of the staircase"))
+    width = float(_seconds(step, "step of the staircase"))
+    edges = np.arange(len(values) + 1) * width
+    times = np.column_stack([edges[:-1], edges[1:]]).ravel()
+    return Drive("staircase", tuple(times.tolist()), tuple(np.repeat(values, 2).tolist()), float(edges[-1]))
+
+
+def PiecewiseLinear(times: Any, values: Any, unit: Any = None) -> Drive:
+    """Straight lines between ``values`` at ``times`` (s); two equal times make a jump."""
+    knots = np.atleast_1d(_seconds(times, "times of the drive"))
+    levels = np.atleast_1d(_numbers(values, unit, "values of the drive"))
+    end = float(knots[-1]) if len(knots) else None
+    return Drive("piecewise-linear", tuple(knots.tolist()), tuple(levels.tolist()), end)
+
+
+def Samples(values: Any, dt: Any, unit: Any = None) -> Drive:
+    """Samples held for ``dt`` each."""
+    held = Staircase(values, unit=unit, step=dt)
+    return Drive("samples", held.times, held.values, held.duration)
+
+
+def resolve_drives(
+    populations: Sequence[tuple[str, str]], drive: Any, ratio: float, duration: float | None
+) -> tuple[dict[str, Drive], float]:
+    """The drive of every population and the run's duration (s).
+
+    ``populations`` are (name, kind) pairs. ``drive`` is one drive, taken by the excitatory populations as it is
+    and by the inhibitory ones times ``ratio``, or a mapping from every population's name to its own drive.
+    Raises :class:`InvalidInputError` when a population has no drive, or a drive ends before the run.
+    """
+    if isinstance(drive, Drive):
+        drives = {name: drive if kind == "excitatory" else drive.scaled(ratio) for name, kind in populations}
+    else:
+        drives = dict(drive)
+        for name, _ in populations:
+            if not isinstance(drives.get(name), Drive):
+                raise InvalidInputError(f"no drive was given for population '{name}'; give one drive per population")
+        for name in drives:
+            if name not in dict(populations):
+                raise InvalidInputError(f"a drive was given for '{name}', which is not a population")
+    lengths = [one.duration for one in drives.values() if one.duration is not None]
+    if duration is None:
+        if not lengths:
+            raise InvalidInputError("a constant drive has no end: give the run a duration, e.g. duration=20*second")
+        duration = min(lengths)
+    if not duration > 0:
+        raise InvalidInputError(f"the duration of a run must be positive, got {duration:g} s")
+    for name, one in drives.items():
+        if one.duration is not None and one.duration < duration * (1 - 1e-9):
+            raise InvalidInputError(
+                f"the drive of {name} ends at {one.duration:g} s, before the end of the run at {duration:g} s; "
+                f"shorten the run or lengthen the drive"
+            )
+    return drives, duration

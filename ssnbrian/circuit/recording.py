@@ -1,0 +1,145 @@
+"""A recording: what a run gave, with everything needed to know where it came from."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ssnbrian.circuit.errors import InvalidInputError
+
+FORMAT = 1
+
+
+@dataclass(frozen=True, eq=False)
+class Recording:
+    """The result of one run.
+
+    Attributes
+    ----------
+    sizes : neurons per population.
+    bin_width : width of the count bins, s.
+    counts : spikes of each population per bin, int64, shape (bins,).
+    neuron_counts : spikes of each neuron over the run, int64, shape (size,).
+    spikes : per population the pair (times in s, indices), both shape (spikes,), where they were recorded.
+    variables : ``'E.v'`` -> array (samples, neurons) in SI units, where recorded; ``variable_times`` in s and
+        ``variable_neurons`` ``'E.v'`` -> indices belong to them.
+    drives : per population the knots (times in s, mu_ext in mV/s) that drove it.
+    metadata : circuit name and hash, seed, dt (ms), duration (s), status, versions and so on.
+    """
+
+    sizes: Mapping[str, int]
+    bin_width: float
+    counts: Mapping[str, np.ndarray]
+    neuron_counts: Mapping[str, np.ndarray]
+    drives: Mapping[str, tuple[np.ndarray, np.ndarray]]
+    metadata: Mapping[str, Any]
+    spikes: Mapping[str, tuple[np.ndarray, np.ndarray]] = field(default_factory=dict)
+    variables: Mapping[str, np.ndarray] = field(default_factory=dict)
+    variable_neurons: Mapping[str, np.ndarray] = field(default_factory=dict)
+    variable_times: np.ndarray = field(default_factory=lambda: np.zeros(0))
+
+    @property
+    def duration(self) -> float:
+        """Time simulated, s; shorter than asked for when the run was stopped."""
+        return float(self.metadata["duration"])
+
+    @property
+    def status(self) -> str:
+        """'completed', or why and when the run was stopped."""
+        return str(self.metadata["status"])
+
+    @property
+    def completed(self) -> bool:
+        """Whether the run reached its end."""
+        return self.status == "completed"
+
+    @property
+    def bin_times(self) -> np.ndarray:
+        """Centres of the count bins, s."""
+        bins = len(next(iter(self.counts.values())))
+        return (np.arange(bins) + 0.5) * self.bin_width
+
+    def rates(self, start: float = 0.0) -> dict[str, float]:
+        """Mean rate per neuron from ``start`` (s) to the end, Hz."""
+        first = round(start / self.bin_width)
+        result = {}
+        for name, counts in self.counts.items():
+            span = len(counts[first:]) * self.bin_width
+            result[name] = float(counts[first:].sum() / (self.sizes[name] * span)) if span > 0 else float("nan")
+        return result
+
+    def save(self, path: str | Path) -> None:
+        """Write to ``path`` (.npz) so that a killed run leaves the old file or the whole new one, never half."""
+        arrays: dict[str, np.ndarray] = {"variable_times": self.variable_times}
+        for name in self.sizes:
+            arrays[f"counts/{name}"] = self.counts[name]
+            arrays[f"neuron_counts/{name}"] = self.neuron_counts[name]
+            arrays[f"drive_times/{name}"], arrays[f"drive_values/{name}"] = self.drives[name]
+        for name, (times, indices) in self.spikes.items():
+            arrays[f"spike_times/{name}"], arrays[f"spike_indices/{name}"] = times, indices
+        for name, values in self.variables.items():
+            arrays[f"variable/{name}"], arrays[f"variable_neurons/{name}"] = (
+                values,
+                self.variable_neurons[name],
+            )
+        header = {
+            "format": FORMAT,
+            "sizes": dict(self.sizes),
+            "bin_width": self.bin_width,
+            "metadata": dict(self.metadata),
+        }
+        arrays["header"] = np.frombuffer(json.dumps(header).encode(), dtype=np.uint8)
+        path = Path(path)
+        try:
+            handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.name, suffix=".part")
+        except OSError as error:
+            raise InvalidInputError(f"cannot write '{path}': {error.strerror}") from None
+        try:
+            with os.fdopen(handle, "wb") as stream:
+                np.savez_compressed(stream, **arrays)
+            os.replace(temporary, path)
+        except OSError as error:
+            raise InvalidInputError(f"cannot write '{path}': {error.strerror}") from None
+        finally:
+            Path(temporary).unlink(missing_ok=True)
+
+    @staticmethod
+    def load(path: str | Path) -> Recording:
+        """Read a recording; nothing is unpickled. A missing or damaged file is an :class:`InvalidInputError`."""
+        try:
+            with np.load(path, allow_pickle=False) as data:
+                arrays = {name: data[name] for name in data.files}
+            header = json.loads(bytes(arrays.pop("header")).decode())
+        except FileNotFoundError:
+            raise InvalidInputError(f"there is no file '{path}'") from None
+        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+            raise InvalidInputError(f"'{path}' is not a readable recording: {error}") from None
+        if header.get("format") != FORMAT:
+            raise InvalidInputError(f"'{path}' has format {header.get('format')}; this version reads format {FORMAT}")
+        sizes = header["sizes"]
+
+        def group(prefix: str) -> dict[str, np.ndarray]:
+            return {key.partition("/")[2]: value for key, value in arrays.items() if key.startswith(prefix + "/")}
+
+        times, indices = group("spike_times"), group("spike_indices")
+        drive_times, drive_values = group("drive_times"), group("drive_values")
+        return Recording(
+            sizes=sizes,
+            bin_width=header["bin_width"],
+            counts=group("counts"),
+            neuron_counts=group("neuron_counts"),
+            drives={name: (drive_times[name], drive_values[name]) for name in sizes},
+            metadata=header["metadata"],
+            spikes={name: (times[name], indices[name]) for name in times},
+            variables=group("variable"),
+            variable_neurons=group("variable_neurons"),
+            variable_times=arrays["variable_times"],
+        )

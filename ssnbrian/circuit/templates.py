@@ -1,0 +1,213 @@
+"""Templates of neurons and synapses: frozen records that hold Brian2 text and explain their parameters."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ssnbrian.circuit.errors import InvalidInputError, nearest
+from ssnbrian.circuit.units import Value, parse_unit, value_of
+
+RESERVED_NAMES = frozenset(
+    {"N", "i", "j", "t", "dt", "xi", "lastspike", "not_refractory", "mu_drive", "t_in_timesteps"}
+)
+_IDENTIFIER = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
+
+
+def check_name(name: str, what: str) -> None:
+    """Raise :class:`InvalidInputError` unless ``name`` can be a Brian2 identifier."""
+    if not isinstance(name, str) or not _IDENTIFIER.fullmatch(name):
+        raise InvalidInputError(f"{what}: '{name}' is not a usable name; use letters, digits and _, e.g. 'E' or 'PV_2'")
+    if name in RESERVED_NAMES or name.endswith(("_pre", "_post")):
+        raise InvalidInputError(f"{what}: '{name}' is reserved by Brian2; choose another name")
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """A shared parameter of a template: unit, default (None: must be given) and a line of explanation."""
+
+    name: str
+    unit: str
+    default: str | None
+    explanation: str
+
+    def __post_init__(self) -> None:
+        check_name(self.name, "parameter")
+        parse_unit(self.unit)
+        if self.default is not None:
+            value_of(self.default, self.unit, f"default of {self.name}")
+
+
+class Values(Mapping[str, Value]):
+    """A frozen, hashable mapping from parameter names to values."""
+
+    __slots__ = ("_items",)
+
+    def __init__(self, items: Mapping[str, Value] = {}) -> None:
+        self._items = tuple(items.items())
+
+    def __getitem__(self, name: str) -> Value:
+        for key, value in self._items:
+            if key == name:
+                return value
+        raise KeyError(name)
+
+    def __iter__(self) -> Iterator[str]:
+        return (key for key, _ in self._items)
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    def __hash__(self) -> int:
+        return hash(self._items)
+
+    def __eq__(self, other: object) -> bool:
+        return dict(self) == dict(other) if isinstance(other, Mapping) else NotImplemented
+
+    def __repr__(self) -> str:
+        return "Values(" + ", ".join(f"{name}={value}" for name, value in self._items) + ")"
+
+
+def complete_parameters(parameters: tuple[Parameter, ...], given: Mapping[str, Any], owner: str) -> Values:
+    """All parameters of a template: those given, checked for their unit, and the defaults of the rest.
+
+    Raises :class:`InvalidInputError` for an unknown name or a required one left out.
+    """
+    known = {parameter.name: parameter for parameter in parameters}
+    for name in given:
+        if name not in known:
+            raise InvalidInputError(f"{owner}: unknown parameter '{name}'. {nearest(name, known)}")
+    values = {}
+    for parameter in parameters:
+        value = given.get(parameter.name, parameter.default)
+        if value is None:
+            raise InvalidInputError(
+                f"{owner}: parameter '{parameter.name}' ({parameter.explanation}) has no default; "
+                f"give it in {parameter.unit}"
+            )
+        values[parameter.name] = value_of(value, parameter.unit, f"{owner}.{parameter.name}")
+    return Values(values)
+
+
+@dataclass(frozen=True)
+class NeuronModel:
+    """A spiking neuron as Brian2 equations.
+
+    ``equations`` may use ``mu_ext``, the external mean input (mV/s, supplied by the drive), and must add
+    ``mu_synaptic`` (mV/s) wherever current synapses enter. ``noise`` names the parameter that scales ``xi``,
+    or is None for a noiseless model. ``initial`` gives Brian2 expressions for the state at t = 0.
+    """
+
+    name: str
+    equations: str
+    threshold: str
+    reset: str
+    parameters: tuple[Parameter, ...]
+    membrane: str = "v"
+    noise: str | None = None
+    method: str = "exact"
+    refractory: str | None = None
+    initial: tuple[tuple[str, str], ...] = ()
+    explanation: str = ""
+    source: str = ""
+
+    def __post_init__(self) -> None:
+        check_name(self.name, "neuron model")
+        names = [parameter.name for parameter in self.parameters]
+        for name in {name for name in names if names.count(name) > 1}:
+            raise InvalidInputError(f"neuron model {self.name}: parameter '{name}' is declared twice")
+        if not self.threshold.strip() or not self.reset.strip():
+            raise InvalidInputError(f"neuron model {self.name}: a spiking neuron needs both a threshold and a reset")
+        if self.noise is not None and self.noise not in names:
+            raise InvalidInputError(f"neuron model {self.name}: the noise parameter '{self.noise}' is not declared")
+
+    def parameter(self, name: str) -> Parameter:
+        """The declaration of one parameter."""
+        for parameter in self.parameters:
+            if parameter.name == name:
+                return parameter
+        raise InvalidInputError(
+            f"neuron model {self.name}: unknown parameter '{name}'. {nearest(name, [p.name for p in self.parameters])}"
+        )
+
+
+@dataclass(frozen=True)
+class SynapseModel:
+    """A synapse as Brian2 text; ``weight`` (mV) is the area of the postsynaptic potential's input.
+
+    Each presynaptic spike adds ``weight`` (signed, in mV) in total to the time integral of the target's input.
+    ``on_pre`` acts on the target and may use ``weight`` and the parameters. Where ``current`` is given it is the
+    name of a state variable of the target, declared by ``target_equations``, that adds to ``mu_synaptic``.
+    ``delay`` is the Brian2 expression of each synapse's delay, or None for no delay.
+    """
+
+    name: str
+    on_pre: str
+    parameters: tuple[Parameter, ...] = ()
+    target_equations: str = ""
+    current: str | None = None
+    delay: str | None = None
+    explanation: str = ""
+    source: str = ""
+
+    def __post_init__(self) -> None:
+        check_name(self.name, "synapse model")
+        if (self.current is None) != (not self.target_equations.strip()):
+            raise InvalidInputError(
+                f"synapse model {self.name}: 'current' and 'target_equations' go together; one of them is missing"
+            )
+
+
+@dataclass(frozen=True)
+class FixedInDegree:
+    """Every target neuron receives from exactly ``in_degree`` different sources, never from itself."""
+
+    in_degree: int
+
+    def __post_init__(self) -> None:
+        if isinstance(self.in_degree, bool) or int(self.in_degree) != self.in_degree or self.in_degree < 0:
+            raise InvalidInputError(f"in-degree: expected a whole number of at least 0, got {self.in_degree}")
+        object.__setattr__(self, "in_degree", int(self.in_degree))
+
+    def mean_in_degree(self, source_size: int, recurrent: bool) -> float:
+        """Mean number of synapses per target neuron."""
+        return float(self.in_degree)
+
+    @staticmethod
+    def from_probability(probability: float, source_size: int) -> FixedInDegree:
+        """``floor(p N)``, guarded against a product such as 0.055·1000 that falls just below a whole number."""
+        return FixedInDegree(int(probability * source_size * (1 + 1e-12)))
+
+
+@dataclass(frozen=True)
+class Bernoulli:
+    """Every ordered pair is connected independently with ``probability``; no neuron connects to itself."""
+
+    probability: float
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.probability <= 1:
+            raise InvalidInputError(f"connection probability: expected a number from 0 to 1, got {self.probability}")
+
+    def mean_in_degree(self, source_size: int, recurrent: bool) -> float:
+        """Mean number of synapses per target neuron."""
+        return self.probability * (source_size - recurrent)
+
+
+@dataclass(frozen=True)
+class AllToAll:
+    """Every source connects to every target; no neuron connects to itself."""
+
+    def mean_in_degree(self, source_size: int, recurrent: bool) -> float:
+        """Mean number of synapses per target neuron."""
+        return float(source_size - recurrent)
+
+
+ConnectionRule = FixedInDegree | Bernoulli | AllToAll
+CONNECTION_RULES: dict[str, type] = {
+    "fixed_in_degree": FixedInDegree,
+    "bernoulli": Bernoulli,
+    "all_to_all": AllToAll,
+}

@@ -1,0 +1,309 @@
+"""A circuit as TOML text, and back: ``circuit_from_toml(circuit_to_toml(c)) == c``, to the last bit.
+
+The text is self-contained: the equations of its neurons and synapses stand in it. A file may leave them out and
+name templates of the library instead.
+"""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ssnbrian.circuit.circuit import Circuit, Population, Projection
+from ssnbrian.circuit.drive import Drive
+from ssnbrian.circuit.errors import InvalidInputError, nearest
+from ssnbrian.circuit.templates import (
+    CONNECTION_RULES,
+    AllToAll,
+    Bernoulli,
+    ConnectionRule,
+    FixedInDegree,
+    NeuronModel,
+    Parameter,
+    SynapseModel,
+)
+from ssnbrian.circuit.units import Value, value_of
+
+
+@dataclass(frozen=True)
+class TemplateLibrary:
+    """Neuron and synapse models that a file may name without defining them."""
+
+    neurons: Mapping[str, NeuronModel] = field(default_factory=dict)
+    synapses: Mapping[str, SynapseModel] = field(default_factory=dict)
+
+
+_NEURON_TEXTS = (
+    "equations",
+    "threshold",
+    "reset",
+    "membrane",
+    "noise",
+    "method",
+    "refractory",
+    "explanation",
+    "source",
+)
+_SYNAPSE_TEXTS = ("on_pre", "target_equations", "current", "delay", "explanation", "source")
+
+
+def _line(key: str, value: Any) -> str:
+    return f"{key} = {json.dumps(value, ensure_ascii=False)}"
+
+
+def _text_line(key: str, value: str) -> str:
+    if "\n" in value and "'''" not in value:
+        return f"{key} = '''\n{value.strip(chr(10))}\n'''"
+    return _line(key, value)
+
+
+def _parameter_lines(parameters: tuple[Parameter, ...]) -> Iterator[str]:
+    for parameter in parameters:
+        default = (
+            "" if parameter.default is None else f", default = {json.dumps(parameter.default, ensure_ascii=False)}"
+        )
+        explanation = json.dumps(parameter.explanation, ensure_ascii=False)
+        yield f'parameters.{parameter.name} = {{ unit = "{parameter.unit}"{default}, explanation = {explanation} }}'
+
+
+def _rule_lines(rule: ConnectionRule) -> Iterator[str]:
+    for name, kind in CONNECTION_RULES.items():
+        if isinstance(rule, kind):
+            yield _line("rule", name)
+    if isinstance(rule, FixedInDegree):
+        yield _line("in_degree", rule.in_degree)
+    if isinstance(rule, Bernoulli):
+        yield _line("probability", rule.probability)
+
+
+def _template_lines(kind: str, model: NeuronModel | SynapseModel, texts: tuple[str, ...]) -> Iterator[str]:
+    yield f"\n[{kind}.{model.name}]"
+    for key in texts:
+        value = getattr(model, key)
+        if value:
+            yield _text_line(key, value)
+    if isinstance(model, NeuronModel):
+        for variable, expression in model.initial:
+            yield _line(f"initial.{variable}", expression)
+    yield from _parameter_lines(model.parameters)
+
+
+def circuit_to_toml(circuit: Circuit) -> str:
+    """The file a user would edit; reading it gives an equal circuit."""
+    lines = [_line("name", circuit.name)]
+    lines += [_line(key, getattr(circuit, key)) for key in ("description", "source") if getattr(circuit, key)]
+    lines.append(_line("ratio", circuit.ratio) + "  # mu_ext of inhibitory over mu_ext of excitatory populations")
+    if circuit.drive is not None:
+        lines += [
+            "\n[drive]",
+            _line("kind", circuit.drive.kind),
+            _line("times_in_s", list(circuit.drive.times)),
+        ]
+        lines.append(_line("mu_ext_in_mV_per_s", list(circuit.drive.values)))
+        if circuit.drive.duration is not None:
+            lines.append(_line("duration_in_s", circuit.drive.duration))
+    for population in circuit.populations:
+        lines += [f"\n[populations.{population.name}]", _line("size", population.size)]
+        lines += [_line("kind", population.kind), _line("neuron", population.neuron.name)]
+        for name, value in population.parameters.items():
+            lines.append(_line(name, value.text(population.neuron.parameter(name).unit)))
+    for projection in circuit.projections:
+        lines += [f'\n[projections."{projection.name}"]', _line("synapse", projection.synapse.name)]
+        lines += [*_rule_lines(projection.rule), _line("weight", projection.weight.text("mV"))]
+        units = {parameter.name: parameter.unit for parameter in projection.synapse.parameters}
+        lines += [_line(name, value.text(units[name])) for name, value in projection.parameters.items()]
+    neurons = {population.neuron.name: population.neuron for population in circuit.populations}
+    synapses = {projection.synapse.name: projection.synapse for projection in circuit.projections}
+    for neuron in neurons.values():
+        lines += _template_lines("neurons", neuron, _NEURON_TEXTS)
+    for synapse in synapses.values():
+        lines += _template_lines("synapses", synapse, _SYNAPSE_TEXTS)
+    return "\n".join(lines) + "\n"
+
+
+class _Reader:
+    """Takes keys out of one table and complains about those nobody asked for."""
+
+    def __init__(self, table: Any, where: str) -> None:
+        if not isinstance(table, dict):
+            raise InvalidInputError(f"{where}: expected a table of keys, got {table!r}")
+        self.table = dict(table)
+        self.where = where
+        self.asked: list[str] = []
+
+    def take(self, key: str, kinds: type | tuple[type, ...], default: Any = ...) -> Any:
+        self.asked.append(key)
+        if key not in self.table:
+            if default is ...:
+                close = nearest(key, self.table)
+                hint = f" ({close})" if close.startswith("Did") else ""
+                raise InvalidInputError(f"{self.where}: the key '{key}' is missing{hint}")
+            return default
+        value = self.table.pop(key)
+        if not isinstance(value, kinds) or (isinstance(value, bool) and kinds is not bool):
+            expected = kinds.__name__ if isinstance(kinds, type) else " or ".join(kind.__name__ for kind in kinds)
+            raise InvalidInputError(f"{self.where}: '{key}' should be of type {expected}, got {value!r}")
+        return value
+
+    def finish(self) -> None:
+        for key in self.table:
+            raise InvalidInputError(f"{self.where}: unknown key '{key}'. {nearest(key, self.asked)}")
+
+
+def _read_parameters(reader: _Reader) -> tuple[Parameter, ...]:
+    parameters = []
+    for name, table in reader.take("parameters", dict, {}).items():
+        entry = _Reader(table, f"{reader.where}.parameters.{name}")
+        parameters.append(
+            Parameter(
+                name,
+                entry.take("unit", str),
+                entry.take("default", str, None),
+                entry.take("explanation", str, ""),
+            )
+        )
+        entry.finish()
+    return tuple(parameters)
+
+
+def _read_neuron(name: str, table: Any) -> NeuronModel:
+    reader = _Reader(table, f"[neurons.{name}]")
+    texts = {key: reader.take(key, str) for key in ("equations", "threshold", "reset")}
+    for key in ("membrane", "noise", "method", "refractory", "explanation", "source"):
+        value = reader.take(key, str, None)
+        if value is not None:
+            texts[key] = value
+    texts["equations"] = texts["equations"].strip("\n")
+    initial = tuple(reader.take("initial", dict, {}).items())
+    parameters = _read_parameters(reader)
+    reader.finish()
+    return NeuronModel(name=name, parameters=parameters, initial=initial, **texts)
+
+
+def _read_synapse(name: str, table: Any) -> SynapseModel:
+    reader = _Reader(table, f"[synapses.{name}]")
+    texts = {"on_pre": reader.take("on_pre", str)}
+    for key in _SYNAPSE_TEXTS[1:]:
+        value = reader.take(key, str, None)
+        if value is not None:
+            texts[key] = value.strip("\n")
+    texts["on_pre"] = texts["on_pre"].strip("\n")
+    parameters = _read_parameters(reader)
+    reader.finish()
+    return SynapseModel(name=name, parameters=parameters, **texts)
+
+
+def _pick(name: str, models: Mapping[str, Any], where: str, what: str) -> Any:
+    if name not in models:
+        raise InvalidInputError(f"{where}: unknown {what} '{name}'. {nearest(name, models)}")
+    return models[name]
+
+
+def _read_population(name: str, table: Any, neurons: Mapping[str, NeuronModel]) -> Population:
+    reader = _Reader(table, f"[populations.{name}]")
+    model = _pick(reader.take("neuron", str), neurons, reader.where, "neuron model")
+    size, kind = reader.take("size", int), reader.take("kind", str, "excitatory")
+    parameters = {}
+    for parameter in model.parameters:
+        value = reader.take(parameter.name, (str, int, float), None)
+        if value is not None:
+            parameters[parameter.name] = value
+    reader.finish()
+    return Population(name, size, model, kind, parameters)
+
+
+def _read_rule(reader: _Reader) -> ConnectionRule:
+    name = reader.take("rule", str, "fixed_in_degree")
+    kind = _pick(name, CONNECTION_RULES, reader.where, "connection rule")
+    if kind is FixedInDegree:
+        return FixedInDegree(reader.take("in_degree", int))
+    if kind is Bernoulli:
+        return Bernoulli(reader.take("probability", (int, float)))
+    return AllToAll()
+
+
+def _read_projection(
+    name: str, table: Any, synapses: Mapping[str, SynapseModel], sizes: Mapping[str, int]
+) -> Projection:
+    where = f'[projections."{name}"]'
+    source, arrow, target = (part.strip() for part in name.partition("->"))
+    if not arrow:
+        raise InvalidInputError(f'{where}: a projection is named "source->target", e.g. [projections."E->I"]')
+    reader = _Reader(table, where)
+    model = _pick(reader.take("synapse", str, "delta"), synapses, where, "synapse model")
+    rule = _read_rule(reader)
+    weight, total = reader.take("weight", str, None), reader.take("J", str, None)
+    if (weight is None) == (total is None):
+        raise InvalidInputError(f"{where}: give either weight (of one synapse) or J (of all of a neuron), in mV")
+    if total is not None:
+        value = value_of(total, "mV", f"{name}.J")
+        in_degree = rule.mean_in_degree(sizes.get(source, 0), source == target)
+        if in_degree == 0:
+            raise InvalidInputError(f"{where}: J cannot be shared out over an in-degree of 0; give weight")
+        weight = Value(value.si / in_degree, value.dimension)
+    parameters = {}
+    for parameter in model.parameters:
+        given = reader.take(parameter.name, str, None)
+        if given is not None:
+            parameters[parameter.name] = given
+    reader.finish()
+    return Projection(source, target, weight, rule, model, parameters)
+
+
+def _read_drive(table: Any) -> Drive:
+    reader = _Reader(table, "[drive]")
+    drive = Drive(
+        reader.take("kind", str, "piecewise-linear"),
+        tuple(float(time) for time in reader.take("times_in_s", list)),
+        tuple(float(value) for value in reader.take("mu_ext_in_mV_per_s", list)),
+        reader.take("duration_in_s", (int, float), None),
+    )
+    reader.finish()
+    return drive
+
+
+def circuit_from_toml(text: str, library: TemplateLibrary | None = None, where: str = "circuit") -> Circuit:
+    """Read a circuit. Raises :class:`InvalidInputError` naming the table, the key and the nearest known one."""
+    library = library or TemplateLibrary()
+    try:
+        data = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise InvalidInputError(f"{where} is not valid TOML: {error}") from None
+    try:
+        return _read_circuit(data, library)
+    except InvalidInputError as error:
+        raise type(error)(f"{where}: {error}") from None
+
+
+def _read_circuit(data: dict[str, Any], library: TemplateLibrary) -> Circuit:
+    reader = _Reader(data, "top of the file")
+    neurons = {name: _read_neuron(name, table) for name, table in reader.take("neurons", dict, {}).items()}
+    synapses = {name: _read_synapse(name, table) for name, table in reader.take("synapses", dict, {}).items()}
+    neurons, synapses = {**library.neurons, **neurons}, {**library.synapses, **synapses}
+    tables = reader.take("populations", dict, {})
+    populations = tuple(_read_population(name, table, neurons) for name, table in tables.items())
+    sizes = {population.name: population.size for population in populations}
+    tables = reader.take("projections", dict, {})
+    projections = tuple(_read_projection(name, table, synapses, sizes) for name, table in tables.items())
+    drive = reader.take("drive", dict, None)
+    fields = {key: reader.take(key, str, "") for key in ("description", "source")}
+    name, ratio = reader.take("name", str), reader.take("ratio", (int, float), 1.0)
+    reader.finish()
+    return Circuit(name, populations, projections, None if drive is None else _read_drive(drive), ratio, **fields)
+
+
+def load_circuit(path: str | Path, library: TemplateLibrary | None = None) -> Circuit:
+    """Read a circuit from a file; a missing or unreadable file is an :class:`InvalidInputError`."""
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise InvalidInputError(f"there is no file '{path}'") from None
+    except UnicodeDecodeError:
+        raise InvalidInputError(f"'{path}' is not a text file; a circuit file is TOML in UTF-8") from None
+    except OSError as error:
+        raise InvalidInputError(f"cannot read '{path}': {error.strerror}") from None
+    return circuit_from_toml(text, library, where=f"'{path}'")

@@ -1,0 +1,183 @@
+"""A circuit's C++ build: generated in a child process, compiled by make, kept in the cache."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import platform
+import subprocess
+import sys
+from dataclasses import asdict
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import ssnbrian
+from ssnbrian.circuit import Circuit, InvalidInputError, SsnbrianError, circuit_to_toml
+from ssnbrian.engine.cache import BuildCache, BuildEntry
+from ssnbrian.engine.options import BuildOptions
+from ssnbrian.engine.progress import Progress
+from ssnbrian.engine.toolchain import (
+    CompilationError,
+    compiler_command,
+    compiler_identity,
+    require_tools,
+    same_compiler,
+)
+
+BUILD_LOG_LINES = 15
+
+
+class ModelError(SsnbrianError):
+    """Brian2 refuses the equations of a circuit."""
+
+
+@cache
+def _processor() -> str:
+    """What -march=native depends on."""
+    try:
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith(("flags", "Features")):
+                return line
+    except OSError:
+        pass
+    return f"{platform.machine()} {platform.processor()}"
+
+
+@cache
+def _own_sources() -> str:
+    """Hash of the code that shapes a build, so that an upgrade never meets a stale binary."""
+    package = Path(__file__).parent
+    files = [*sorted(package.glob("*.py")), *sorted(package.glob("*.h"))]
+    files += [
+        *sorted((package.parent / "device").glob("*.py")),
+        *sorted((package.parent / "device").glob("*.h")),
+    ]
+    digest = hashlib.sha256()
+    for path in files:
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+def structure_key(circuit: Circuit, options: BuildOptions) -> str:
+    """Identity of what is compiled: templates, sizes, connection rules and recording, not parameter values.
+
+    The versions of Brian2 and of this package, the processor and the compiler's flags belong to it.
+    """
+    populations = [
+        {
+            "name": one.name,
+            "size": one.size,
+            "neuron": {**asdict(one.neuron), "parameters": [(p.name, p.unit) for p in one.neuron.parameters]},
+        }
+        for one in circuit.populations
+    ]
+    projections = [
+        {
+            "name": one.name,
+            "rule": [type(one.rule).__name__, asdict(one.rule)],
+            "synapse": {
+                **asdict(one.synapse),
+                "parameters": [(p.name, p.unit) for p in one.synapse.parameters],
+            },
+        }
+        for one in circuit.projections
+    ]
+    surroundings = [
+        version("brian2"),
+        _own_sources(),
+        _processor(),
+        compiler_command(),
+        os.environ.get("CXXFLAGS", ""),
+    ]
+    text = json.dumps([populations, projections, options.to_json(), surroundings], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def child_environment() -> dict[str, str]:
+    """Environment in which a child process finds this package."""
+    root = str(Path(ssnbrian.__file__).resolve().parent.parent)
+    paths = [root, *filter(None, [os.environ.get("PYTHONPATH")])]
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
+
+
+def run_worker(task: str, folder: Path, circuit: Circuit, progress: Progress, stage: str) -> None:
+    """Run the worker on ``folder``; :class:`ModelError` gives Brian2's reason when it refuses the circuit."""
+    command = [sys.executable, "-m", "ssnbrian.engine.worker", task, str(folder)]
+    with (
+        open(folder / "worker.log", "w+") as log,
+        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True, env=child_environment()) as child,
+    ):
+        assert child.stdout is not None
+        for line in child.stdout:
+            if line.startswith("progress "):
+                progress(stage, float(line.split()[1]))
+        child.wait()
+        if child.returncode:
+            log.seek(0)
+            text = log.read()
+            reasons = [line.removeprefix("reason ") for line in text.splitlines() if line.startswith("reason ")]
+            reason = reasons[-1] if reasons else (text.strip().splitlines() or ["it ended without a word"])[-1]
+            raise ModelError(f"Brian2 cannot run the circuit '{circuit.name}': {reason}")
+
+
+def prepare_folder(folder: Path, circuit: Circuit, options: BuildOptions) -> None:
+    """Write what the worker reads."""
+    (folder / "circuit.toml").write_text(circuit_to_toml(circuit), encoding="utf-8")
+    (folder / "options.json").write_text(options.to_json())
+
+
+def _make(folder: Path, progress: Progress) -> None:
+    # Without DEPS make skips the pass that only serves to rebuild changed files.
+    command = ["make", f"-j{os.cpu_count() or 1}", "DEPS=", f"CXX={compiler_command()}"]
+    sources = max(1, sum(1 for _ in folder.rglob("*.cpp")))
+    lines: list[str] = []
+    with subprocess.Popen(
+        command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace"
+    ) as child:
+        assert child.stdout is not None
+        for line in child.stdout:
+            lines.append(line.rstrip())
+            progress("compiling", min(0.99, sum(" -c " in one for one in lines) / sources))
+    if child.returncode or not (folder / "main").is_file():
+        interesting = [line for line in lines if "error" in line.lower()] or lines
+        raise CompilationError(
+            "the C++ compiler failed on the code generated for this circuit; if g++ works otherwise, please report "
+            "the equations together with these lines of its output:\n" + "\n".join(interesting[:BUILD_LOG_LINES])
+        )
+
+
+def build(circuit: Circuit, options: BuildOptions, cache: BuildCache, progress: Progress) -> BuildEntry:
+    """The cached build of a circuit's structure, compiled now if need be.
+
+    Raises :class:`ModelError`, :class:`~ssnbrian.engine.toolchain.NoCompilerError` or
+    :class:`~ssnbrian.engine.toolchain.CompilationError`.
+    """
+
+    def compile_in(folder: Path) -> tuple[list[str], dict[str, Any], dict[str, Any]]:
+        require_tools()
+        progress("generating", 0.0)
+        prepare_folder(folder, circuit, options)
+        run_worker("generate", folder, circuit, progress, "generating")
+        progress("compiling", 0.0)
+        _make(folder, progress)
+        progress("compiling", 1.0)
+        manifest = json.loads((folder / "manifest.json").read_text())
+        static = [f"static_arrays/{path.name}" for path in (folder / "static_arrays").iterdir() if path.is_file()]
+        return ["main", *static], manifest, compiler_identity()
+
+    key = structure_key(circuit, options)
+    return cache.get(key, compile_in, same_compiler, waiting=lambda: progress("waiting for another build", 0.0))
+
+
+def check_recorded_variables(circuit: Circuit, options: BuildOptions) -> None:
+    """Raise :class:`InvalidInputError` when neurons to record do not exist."""
+    for name, variable, indices in options.variables:
+        size = circuit.population(name).size
+        if not indices:
+            raise InvalidInputError(f"recording {name}.{variable}: no neuron was chosen")
+        for index in indices:
+            if not 0 <= index < size:
+                raise InvalidInputError(f"recording {name}.{variable}: neuron {index} is outside 0 … {size - 1}")

@@ -1,0 +1,54 @@
+"""Names of a circuit's Brian2 objects, and the parameters a run may change; needs no Brian2."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from ssnbrian.circuit import Circuit, Projection, Value
+
+
+def group_name(population: str) -> str:
+    """Name of the Brian2 group of a population."""
+    return f"neurons_{population}"
+
+
+def synapses_name(projection: Projection) -> str:
+    """Name of the Brian2 synapses of a projection."""
+    return f"synapses_{projection.source}_to_{projection.target}"
+
+
+def rename(text: str, names: Mapping[str, str]) -> str:
+    """Brian2 text with whole identifiers replaced; their endings _pre and _post stay."""
+    text = re.sub(r"\bd(\w+)/dt\b", lambda m: f"d{names.get(m.group(1), m.group(1))}/dt", text)
+    return re.sub(r"\b(\w+?)(_post|_pre)?\b", lambda m: names.get(m.group(1), m.group(1)) + (m.group(2) or ""), text)
+
+
+def renamed_in_target(projection: Projection) -> dict[str, str]:
+    """Names that a projection's synapse brings into its target, made unique per source."""
+    model = projection.synapse
+    if model.current is None:
+        return {}
+    names = [
+        model.current,
+        *(p.name for p in model.parameters if re.search(rf"\b{p.name}\b", model.target_equations)),
+    ]
+    return {name: f"{name}_from_{projection.source}" for name in names}
+
+
+def shared_parameters(circuit: Circuit) -> dict[tuple[str, str], Value]:
+    """(Brian2 object, parameter) -> value, for everything that a run may change without compiling."""
+    values: dict[tuple[str, str], Value] = {}
+    for population in circuit.populations:
+        for name, value in population.parameters.items():
+            values[group_name(population.name), name] = value
+    for projection in circuit.projections:
+        sign = circuit.population(projection.source).sign
+        weight = Value(sign * projection.weight.si, projection.weight.dimension)
+        values[synapses_name(projection), "weight"] = weight
+        renamed = renamed_in_target(projection)
+        for name, value in projection.parameters.items():
+            values[synapses_name(projection), name] = value
+            if name in renamed:
+                values[group_name(projection.target), renamed[name]] = value
+    return values

@@ -1,0 +1,164 @@
+"""From a circuit to an explicit Brian2 network; the same assembly serves the C++ and the numpy target."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import brian2
+
+from ssnbrian.circuit import AllToAll, Bernoulli, Circuit, FixedInDegree, Population, Projection
+from ssnbrian.circuit.units import parse_unit
+from ssnbrian.engine.crossing import Crossing, bridge_crossing, bridge_refusal, grid_crossing
+from ssnbrian.engine.exact_step import ExactLinearStep
+from ssnbrian.engine.names import group_name, rename, renamed_in_target, shared_parameters, synapses_name
+from ssnbrian.engine.options import BuildOptions
+
+
+def brian_unit(unit: str) -> str:
+    """A unit of the description as Brian2 text in base units."""
+    _, dimension = parse_unit(unit)
+    names = ("metre", "kilogram", "second", "amp", "kelvin", "mole", "candle")
+    volt = parse_unit("V")[1]
+    for text, factor in (("volt", volt), ("1", (0,) * 7)):
+        rest = [float(a - b) for a, b in zip(dimension, factor, strict=True)]
+        if not any(rest[:2]) and not any(rest[3:]):
+            power = f"second**{rest[2]:g}".removesuffix("**1") if rest[2] else "1"
+            return power if text == "1" else text if power == "1" else f"{text}*{power}"
+    return "*".join(f"{name}**{float(e):g}" for name, e in zip(names, dimension, strict=True) if e)
+
+
+def _synaptic_equations(incoming: list[Projection]) -> Iterator[str]:
+    currents = []
+    for projection in incoming:
+        names = renamed_in_target(projection)
+        if projection.synapse.current is not None:
+            currents.append(names[projection.synapse.current])
+            yield rename(projection.synapse.target_equations, names)
+            for parameter in projection.synapse.parameters:
+                if parameter.name in names:
+                    yield f"{names[parameter.name]} : {brian_unit(parameter.unit)} (shared, constant)"
+    total = " + ".join(currents) if currents else "0*volt/second"
+    yield f"mu_synaptic = {total} : volt/second"
+
+
+def crossing_of(population: Population, options: BuildOptions) -> Crossing:
+    """The bridge where it is valid and wanted, the grid otherwise."""
+    if options.grid_threshold or bridge_refusal(population.neuron) is not None:
+        return grid_crossing(population.neuron)
+    return bridge_crossing(population.neuron)
+
+
+def neuron_equations(circuit: Circuit, population: Population, options: BuildOptions) -> str:
+    """Full Brian2 equations of one population in its circuit."""
+    incoming = [projection for projection in circuit.projections if projection.target == population.name]
+    lines = [population.neuron.equations.strip()]
+    lines.append("mu_ext = mu_drive(t + 0.5*dt) : volt/second (shared, constant over dt)")
+    lines += _synaptic_equations(incoming)
+    lines += [f"{p.name} : {brian_unit(p.unit)} (shared, constant)" for p in population.neuron.parameters]
+    lines.append("counted : 1 (shared)")
+    lines.append(crossing_of(population, options).equations)
+    return "\n".join(line for line in lines if line)
+
+
+@dataclass(frozen=True)
+class AssembledNetwork:
+    """A Brian2 network with its objects by name."""
+
+    network: Any
+    groups: dict[str, Any]
+    spike_monitors: dict[str, Any]
+    state_monitors: dict[str, Any]
+
+
+def _neuron_group(circuit: Circuit, population: Population, options: BuildOptions, drive: Any, tally: Any) -> Any:
+    crossing = crossing_of(population, options)
+    model = population.neuron
+    method = ExactLinearStep(model.membrane) if model.method == "exact" else model.method
+    group = brian2.NeuronGroup(
+        population.size,
+        neuron_equations(circuit, population, options),
+        threshold=crossing.threshold,
+        reset=crossing.reset,
+        refractory=crossing.refractory or False,
+        method=method,
+        name=group_name(population.name),
+        namespace={"mu_drive": drive, "tally": tally},
+    )
+    if tally is not None:
+        group.run_regularly("counted = tally(t)", when="after_thresholds", name=f"tally_{population.name}")
+    return group
+
+
+def _connect(synapses: Any, projection: Projection) -> None:
+    rule, recurrent = projection.rule, projection.source == projection.target
+    if isinstance(rule, FixedInDegree):
+        if rule.in_degree == 0:
+            synapses.connect(False)
+        elif recurrent:
+            synapses.connect(i=f"k + int(k >= j) for k in sample(N_pre - 1, size={rule.in_degree})")
+        else:
+            synapses.connect(i=f"k for k in sample(N_pre, size={rule.in_degree})")
+    elif isinstance(rule, Bernoulli):
+        synapses.connect("i != j" if recurrent else True, p=rule.probability)
+    elif isinstance(rule, AllToAll):
+        synapses.connect("i != j" if recurrent else True)
+
+
+def _synapses(projection: Projection, groups: Mapping[str, Any]) -> Any:
+    model = projection.synapse
+    parameters = [f"{p.name} : {brian_unit(p.unit)} (shared, constant)" for p in model.parameters]
+    names = renamed_in_target(projection)
+    current = {model.current: names[model.current]} if model.current is not None else {}
+    synapses = brian2.Synapses(
+        groups[projection.source],
+        groups[projection.target],
+        "\n".join(["weight : volt (shared, constant)", *parameters]),
+        on_pre=rename(model.on_pre, current),
+        name=synapses_name(projection),
+        namespace={},
+    )
+    return synapses
+
+
+def assemble(
+    circuit: Circuit,
+    options: BuildOptions,
+    drives: Mapping[str, Any],
+    tallies: Mapping[str, Any],
+    after_parameters: Callable[[], None] = lambda: None,
+) -> AssembledNetwork:
+    """Build the Brian2 objects on the active device.
+
+    ``drives`` and ``tallies`` map populations to Brian2 functions (a tally of None counts nothing).
+    ``after_parameters`` is called when the shared parameters are set and before delays and initial values.
+    """
+    groups = {
+        population.name: _neuron_group(circuit, population, options, drives[population.name], tallies[population.name])
+        for population in circuit.populations
+    }
+    synapses = {projection.name: _synapses(projection, groups) for projection in circuit.projections}
+    for projection in circuit.projections:
+        _connect(synapses[projection.name], projection)
+    owners = {brian_object.name: brian_object for brian_object in [*groups.values(), *synapses.values()]}
+    for (owner, name), value in shared_parameters(circuit).items():
+        setattr(owners[owner], name, value.quantity)
+    after_parameters()
+    for projection in circuit.projections:
+        if projection.synapse.delay is not None:
+            synapses[projection.name].delay = projection.synapse.delay
+    for population in circuit.populations:
+        for variable, expression in population.neuron.initial:
+            setattr(groups[population.name], variable, expression)
+    spikes = {
+        name: brian2.SpikeMonitor(group, record=options.spikes, name=f"spikes_{name}") for name, group in groups.items()
+    }
+    states = {
+        f"{name}.{variable}": brian2.StateMonitor(
+            groups[name], variable, record=list(indices), name=f"recorded_{name}_{variable}"
+        )
+        for name, variable, indices in options.variables
+    }
+    network = brian2.Network(*groups.values(), *synapses.values(), *spikes.values(), *states.values(), name="network")
+    return AssembledNetwork(network, groups, spikes, states)

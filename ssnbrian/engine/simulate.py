@@ -1,0 +1,298 @@
+"""``simulate``: a circuit and a drive in, a recording out."""
+
+from __future__ import annotations
+
+import json
+import math
+import secrets
+import subprocess
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ssnbrian.circuit import Circuit, Drive, InvalidInputError, Recording, SsnbrianError
+from ssnbrian.circuit.drive import resolve_drives
+from ssnbrian.circuit.units import Value, floats_of
+from ssnbrian.engine.build import build, check_recorded_variables, prepare_folder, run_worker
+from ssnbrian.engine.cache import BuildCache
+from ssnbrian.engine.crossing import bridge_refusal
+from ssnbrian.engine.names import shared_parameters
+from ssnbrian.engine.options import BuildOptions, RunOptions
+from ssnbrian.engine.progress import Progress, silent
+
+TARGETS = ("cpp", "numpy")
+
+
+class RunError(SsnbrianError):
+    """A compiled program ended abnormally."""
+
+
+def _run_options(
+    circuit: Circuit,
+    drive: Any,
+    ratio: float | None,
+    duration: Any,
+    dt: Any,
+    seed: int | None,
+    bin_width: Any,
+    runaway_rate: Any,
+    initial: Mapping[str, Any],
+) -> RunOptions:
+    drive = circuit.drive if drive is None else drive
+    if drive is None:
+        raise InvalidInputError(f"circuit {circuit.name} has no default drive; give one, e.g. Ramp(0, 50, duration=50)")
+    step = float(floats_of(dt, "ms", "dt")) / 1000
+    if not step > 0:
+        raise InvalidInputError(f"dt must be positive, got {step * 1000:g} ms")
+    seconds = None if duration is None else float(floats_of(duration, "s", "duration"))
+    kinds = [(population.name, population.kind) for population in circuit.populations]
+    drives, seconds = resolve_drives(kinds, drive, circuit.ratio if ratio is None else float(ratio), seconds)
+    if seconds < step:
+        raise InvalidInputError(f"the duration {seconds:g} s is shorter than one step of {step * 1000:g} ms")
+    if seed is None:
+        seed = secrets.randbits(63)
+    if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or not 0 <= seed < 2**63:
+        raise InvalidInputError(f"seed must be a whole number from 0 to 2**63 - 1, got {seed}")
+    width = float(floats_of(bin_width, "ms", "bin width")) / 1000
+    steps = max(1, round(width / step))
+    limit = float(floats_of(runaway_rate, "Hz", "runaway rate")) if runaway_rate else 0.0
+    if limit < 0 or not math.isfinite(limit):
+        raise InvalidInputError(f"the runaway rate must be positive, or None for no limit, got {limit} Hz")
+    return RunOptions(int(seed), seconds, step, steps, limit, {name: drives[name] for name, _ in kinds}, initial)
+
+
+def _initial_arrays(circuit: Circuit, initial: Mapping[str, Any]) -> dict[str, np.ndarray]:
+    """'E.v' -> values in SI units, one per neuron."""
+    arrays = {}
+    for name, given in initial.items():
+        group, dot, variable = name.partition(".")
+        if not dot or not variable:
+            raise InvalidInputError(f"initial state: name a variable as 'E.v', got '{name}'")
+        size = circuit.population(group).size
+        if isinstance(given, Value):
+            given = given.si
+        plain = getattr(given, "dim", None) is None
+        values = np.asarray(given, dtype=float)
+        if plain and not isinstance(given, float) and values.dtype != float:
+            raise InvalidInputError(f"initial state {name}: expected numbers with units")
+        if values.shape not in ((), (size,)):
+            raise InvalidInputError(f"initial state {name}: expected one value or {size}, got shape {values.shape}")
+        if not np.all(np.isfinite(values)):
+            raise InvalidInputError(f"initial state {name}: the values must be finite, got NaN or infinity")
+        arrays[f"neurons_{group}.{variable}"] = np.array(np.broadcast_to(values, (size,)))
+    return arrays
+
+
+def _program_arguments(circuit: Circuit, folder: Path, initial: Mapping[str, np.ndarray]) -> list[str]:
+    arguments = []
+    for (owner, name), value in shared_parameters(circuit).items():
+        arguments.append(f"{owner}.{name}={value.si!r}")
+    for index, (name, values) in enumerate(initial.items()):
+        path = folder / f"initial_{index}.dat"
+        values.tofile(path)
+        arguments.append(f"{name}={path}")
+    return arguments
+
+
+def _run_program(command: list[str], cwd: Path, folder: Path, progress: Progress) -> None:
+    progress("simulating", 0.0)
+    with (
+        open(folder / "errors.txt", "w+") as errors,
+        subprocess.Popen(command, cwd=cwd, stdout=subprocess.PIPE, stderr=errors, text=True) as child,
+    ):
+        assert child.stdout is not None
+        try:
+            for line in child.stdout:
+                if line.startswith("progress "):
+                    progress("simulating", min(1.0, float(line.split()[1])))
+        except BaseException:
+            child.kill()
+            raise
+        child.wait()
+        errors.seek(0)
+        said = errors.read().strip()
+    if child.returncode or not (folder / "outcome.txt").is_file():
+        reason = said.splitlines()[-1].removeprefix("error ") if said else f"exit code {child.returncode}"
+        raise RunError(f"the simulation ended before its time: {reason}")
+    if said.startswith("Error") or "Cannot set" in said:
+        raise RunError(f"the simulation could not read its settings: {said.splitlines()[0]}")
+
+
+def _read_outcome(folder: Path) -> dict[str, list[str]]:
+    lines = (folder / "outcome.txt").read_text().splitlines()
+    return {line.split()[0]: line.split()[1:] for line in lines if line}
+
+
+def _status(outcome: Mapping[str, list[str]], circuit: Circuit, limit: float) -> str:
+    status = outcome["status"]
+    if status[0] == "runaway":
+        name = circuit.populations[int(status[1])].name
+        return f"stopped at {float(status[2]):.4g} s: the rate of {name} ran away, above {limit:g} Hz"
+    return "completed" if status[0] == "completed" else "interrupted"
+
+
+def _collect(
+    circuit: Circuit, run: RunOptions, manifest: Mapping[str, Any], folder: Path, metadata: dict[str, Any]
+) -> Recording:
+    """Read what a run wrote into a recording."""
+
+    def array(entry: Mapping[str, str]) -> np.ndarray:
+        return np.fromfile(folder / entry["file"], dtype=np.dtype(entry["dtype"]))
+
+    outcome = _read_outcome(folder)
+    steps = int(outcome["steps"][0])
+    metadata |= {
+        "status": _status(outcome, circuit, run.runaway_rate),
+        "duration": steps * run.dt,
+        "steps": steps,
+        "loop_seconds": float(outcome["loop_seconds"][0]),
+    }
+    counts = {
+        one.name: np.fromfile(folder / f"counts_{k}", dtype=np.int64) for k, one in enumerate(circuit.populations)
+    }
+    whole_bins = steps // run.bin_steps
+    spikes = {name: (array(entry["t"]), array(entry["i"])) for name, entry in manifest["spikes"].items()}
+    variables, neurons, times = {}, {}, np.zeros(0)
+    for name, entry in manifest["variables"].items():
+        neurons[name] = np.asarray(entry["neurons"])
+        variables[name] = array(entry["values"]).reshape(-1, len(entry["neurons"]))
+        times = array(entry["t"])
+    return Recording(
+        sizes={one.name: one.size for one in circuit.populations},
+        bin_width=run.bin_steps * run.dt,
+        counts={name: values[:whole_bins] for name, values in counts.items()},
+        neuron_counts={name: array(entry).astype(np.int64) for name, entry in manifest["neuron_counts"].items()},
+        drives={name: (np.asarray(one.times), np.asarray(one.values)) for name, one in run.drives.items()},
+        metadata=metadata,
+        spikes=spikes,
+        variables=variables,
+        variable_neurons=neurons,
+        variable_times=times,
+    )
+
+
+def simulate(
+    circuit: Circuit,
+    drive: Drive | Mapping[str, Drive] | None = None,
+    *,
+    ratio: float | None = None,
+    duration: Any = None,
+    dt: Any = 0.1,
+    seed: int | None = None,
+    bin_width: Any = 1.0,
+    spikes: bool = False,
+    variables: Mapping[str, Sequence[int]] | None = None,
+    initial: Mapping[str, Any] | None = None,
+    grid_threshold: bool = False,
+    runaway_rate: Any = 500.0,
+    target: str = "cpp",
+    cache: str | Path | None = None,
+    progress: Progress = silent,
+) -> Recording:
+    """Simulate a circuit with Brian2 and return its recording.
+
+    The first run of a structure compiles it (cached for all processes); every later one reuses the program,
+    whatever its seed, drive, duration, dt, weights, sigma, tau, threshold, reset or initial state.
+
+    Parameters
+    ----------
+    circuit : the circuit.
+    drive : mu_ext of the excitatory populations (inhibitory: times ``ratio``), or one drive per population;
+        default: the circuit's own.
+    ratio : mu_ext of inhibitory over excitatory populations; default: the circuit's.
+    duration : quantity or seconds; default: the length of the drive.
+    dt : quantity or ms.
+    seed : whole number; None draws one, kept in the metadata.
+    bin_width : width of the bins in which spikes are counted, quantity or ms, rounded to whole steps.
+    spikes : whether to keep every spike.
+    variables : ``{'E.v': [0, 1]}`` records variables of chosen neurons at every step.
+    initial : ``{'E.v': values}`` with units, one per neuron or one for all.
+    grid_threshold : test the threshold only at the time grid; biased low by O(sqrt(dt)) with white noise.
+    runaway_rate : a population above this rate (quantity or Hz, over 0.1 s) stops the run; None for no limit.
+    target : 'cpp' (standalone C++) or 'numpy' (no compiler needed, slow).
+    cache : folder of the build cache; default ``$SSNBRIAN_CACHE`` or the user's cache folder.
+    progress : called with the stage and the fraction done.
+
+    Raises
+    ------
+    InvalidInputError, NoCompilerError, CompilationError, ModelError, RunError : each with one sentence.
+    """
+    if target not in TARGETS:
+        raise InvalidInputError(f"target must be 'cpp' or 'numpy', got '{target}'")
+    chosen = tuple(
+        (*name.partition(".")[::2], tuple(int(index) for index in indices))
+        for name, indices in (variables or {}).items()
+    )
+    options = BuildOptions(spikes, chosen, grid_threshold)
+    check_recorded_variables(circuit, options)
+    state = _initial_arrays(circuit, initial or {})
+    run = _run_options(circuit, drive, ratio, duration, dt, seed, bin_width, runaway_rate, state)
+    started = time.monotonic()
+    metadata = _metadata(circuit, run, options, target)
+    with tempfile.TemporaryDirectory(prefix="ssnbrian-") as name:
+        folder = Path(name)
+        results = folder / "results"
+        results.mkdir()
+        if target == "cpp":
+            entry = build(circuit, options, BuildCache(cache), progress)
+            manifest = entry.manifest
+            metadata["build"] = {"cached": entry.cached, "seconds": entry.build_seconds}
+            (results / "run.txt").write_text(run.run_text())
+            arguments = _program_arguments(circuit, folder, state)
+            _run_program(
+                [str(entry.folder / "main"), "--results_dir", f"{results}/", *arguments],
+                entry.folder,
+                results,
+                progress,
+            )
+        else:
+            metadata["build"] = {"cached": False, "seconds": 0.0}
+            _run_on_numpy(circuit, options, run, folder, progress)
+            manifest = json.loads((folder / "manifest.json").read_text())
+        recording = _collect(circuit, run, manifest, results, metadata)
+    recording.metadata["wall_seconds"] = time.monotonic() - started  # type: ignore[index]
+    progress("simulating", 1.0)
+    return recording
+
+
+def _run_on_numpy(circuit: Circuit, options: BuildOptions, run: RunOptions, folder: Path, progress: Progress) -> None:
+    prepare_folder(folder, circuit, options)
+    files = {}
+    for index, (name, values) in enumerate(run.initial.items()):
+        np.save(folder / f"initial_{index}.npy", values)
+        files[name] = f"initial_{index}.npy"
+    drives = {name: {"times": one.times, "values": one.values} for name, one in run.drives.items()}
+    settings = {
+        "seed": run.seed % 2**32,
+        "duration": run.duration,
+        "dt": run.dt,
+        "bin_steps": run.bin_steps,
+        "runaway_rate": run.runaway_rate,
+        "drives": drives,
+        "initial": files,
+    }
+    (folder / "run.json").write_text(json.dumps(settings))
+    progress("simulating", 0.0)
+    run_worker("numpy", folder, circuit, progress, "simulating")
+
+
+def _metadata(circuit: Circuit, run: RunOptions, options: BuildOptions, target: str) -> dict[str, Any]:
+    refusals = {one.name: bridge_refusal(one.neuron) for one in circuit.populations}
+    crossing = {
+        name: "grid" if options.grid_threshold or why is not None else "bridge" for name, why in refusals.items()
+    }
+    return {
+        "circuit": circuit.name,
+        "content_hash": circuit.content_hash,
+        "seed": run.seed,
+        "dt": run.dt * 1000,
+        "requested_duration": run.duration,
+        "target": target,
+        "crossing": crossing,
+        "versions": {"brian2": version("brian2"), "numpy": version("numpy")},
+    }
