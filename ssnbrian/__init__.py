@@ -1,8 +1,40 @@
 """ssnbrian: one circuit, its Brian2 simulation and every theory of it."""
 
+from __future__ import annotations
+
+import importlib
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ssnbrian.circuit import Circuit, Constant, PiecewiseLinear, Ramp, Recording, Samples, Staircase, load_circuit
+    from ssnbrian.engine.simulate import simulate
+
+__version__ = "0.1.0"
 
 # From a checkout, ``models`` and ``analysis`` stand beside this folder; installed, they stand inside it.
 _checkout = Path(__file__).resolve().parent.parent
 if (_checkout / "setup.cfg").is_file() and (_checkout / "models").is_dir():
     __path__.append(str(_checkout))
+
+_HOMES = dict.fromkeys(
+    ("Circuit", "Constant", "PiecewiseLinear", "Ramp", "Recording", "Samples", "Staircase", "load_circuit"),
+    "ssnbrian.circuit",
+) | {"simulate": "ssnbrian.engine.simulate"}
+__all__ = [
+    "Circuit",
+    "Constant",
+    "PiecewiseLinear",
+    "Ramp",
+    "Recording",
+    "Samples",
+    "Staircase",
+    "load_circuit",
+    "simulate",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        return getattr(importlib.import_module(_HOMES[name]), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -19,6 +19,7 @@ from ssnbrian.circuit.templates import (
     Values,
     check_name,
     complete_parameters,
+    whole_number,
 )
 from ssnbrian.circuit.units import Value, value_of
 
@@ -35,10 +36,12 @@ class Population:
 
     def __post_init__(self) -> None:
         check_name(self.name, "population")
-        if isinstance(self.size, bool) or not isinstance(self.size, int) or self.size < 1:
+        size = whole_number(self.size)
+        if size is None or size < 1:
             raise InvalidInputError(
                 f"population {self.name}: size must be a whole number of at least 1, got {self.size}"
             )
+        object.__setattr__(self, "size", size)
         if self.kind not in ("excitatory", "inhibitory"):
             raise InvalidInputError(
                 f"population {self.name}: kind must be 'excitatory' or 'inhibitory', got '{self.kind}'"
@@ -125,11 +128,22 @@ class Circuit:
         if isinstance(self.ratio, bool) or not isinstance(self.ratio, (int, float)) or not math.isfinite(self.ratio):
             raise InvalidInputError(f"circuit {self.name}: ratio must be a finite number, got {self.ratio}")
         object.__setattr__(self, "ratio", float(self.ratio))
+        self._check_models("neuron", [population.neuron for population in self.populations])
+        self._check_models("synapse", [projection.synapse for projection in self.projections])
         pairs = [projection.name for projection in self.projections]
         for projection in self.projections:
             self._check_projection(projection, names)
             if pairs.count(projection.name) > 1:
                 raise InvalidInputError(f"circuit {self.name}: there are two projections {projection.name}")
+
+    def _check_models(self, what: str, models: list[Any]) -> None:
+        # Two models under one name would become one in the TOML text, which is what a simulation reads.
+        named: dict[str, Any] = {}
+        for model in models:
+            if named.setdefault(model.name, model) != model:
+                raise InvalidInputError(
+                    f"circuit {self.name}: two different {what} models are named '{model.name}'; rename one of them"
+                )
 
     def _check_projection(self, projection: Projection, names: list[str]) -> None:
         for role in ("source", "target"):

@@ -6,7 +6,7 @@ which the later value holds.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,8 +31,14 @@ class Drive:
     duration: float | None
 
     def __post_init__(self) -> None:
-        times, values = np.asarray(self.times, dtype=float), np.asarray(self.values, dtype=float)
-        if times.size == 0 or times.shape != values.shape:
+        try:
+            times, values = np.asarray(self.times, dtype=float), np.asarray(self.values, dtype=float)
+            end = None if self.duration is None else float(self.duration)
+        except (TypeError, ValueError):
+            raise InvalidInputError(
+                f"{self.kind} drive: times (s), values (mV/s) and duration (s) must be plain numbers"
+            ) from None
+        if times.size == 0 or times.ndim != 1 or times.shape != values.shape:
             raise InvalidInputError(
                 f"{self.kind} drive: needs as many values as times and at least one, got {times.size} times and "
                 f"{values.size} values"
@@ -41,8 +47,13 @@ class Drive:
             raise InvalidInputError(f"{self.kind} drive: times and values must be finite numbers, got NaN or infinity")
         if times[0] != 0 or np.any(np.diff(times) < 0):
             raise InvalidInputError(f"{self.kind} drive: times must start at 0 s and never decrease")
-        if self.duration is not None and not self.duration > 0:
-            raise InvalidInputError(f"{self.kind} drive: its duration must be positive, got {self.duration} s")
+        if end is not None and not 0 < end < np.inf:
+            raise InvalidInputError(
+                f"{self.kind} drive: its duration must be positive and finite, got {end} s; None means no end"
+            )
+        object.__setattr__(self, "times", tuple(times.tolist()))
+        object.__setattr__(self, "values", tuple(values.tolist()))
+        object.__setattr__(self, "duration", end)
 
     def __call__(self, time: Any) -> Any:
         """mu_ext in mV/s at ``time`` (s, any shape); beyond the last knot the last value holds."""
@@ -80,18 +91,26 @@ def _seconds(given: Any, what: str) -> Any:
     return floats_of(given, "s", what)
 
 
+def _one(number: Any, what: str) -> float:
+    if np.ndim(number):
+        raise InvalidInputError(f"{what}: expected one number, got {np.size(number)}")
+    return float(number)
+
+
 def Constant(level: Any, unit: Any = None, duration: Any = None) -> Drive:
     """A constant mu_ext, e.g. ``Constant(19*mV/second)`` or ``Constant(19)`` in mV/s; without duration, no end."""
-    end = None if duration is None else _seconds(duration, "duration of the constant drive")
-    return Drive("constant", (0.0,), (float(_numbers(level, unit, "level of the constant drive")),), end)
+    what = "duration of the constant drive"
+    end = None if duration is None else _one(_seconds(duration, what), what)
+    value = _one(_numbers(level, unit, "level of the constant drive"), "level of the constant drive")
+    return Drive("constant", (0.0,), (value,), end)
 
 
 def Ramp(start: Any, stop: Any, unit: Any = None, duration: Any = 50.0) -> Drive:
     """A straight line from ``start`` to ``stop``, e.g. ``Ramp(0, 50, unit=mV/second, duration=50*second)``."""
-    end = float(_seconds(duration, "duration of the ramp"))
+    end = _one(_seconds(duration, "duration of the ramp"), "duration of the ramp")
     values = (
-        float(_numbers(start, unit, "start of the ramp")),
-        float(_numbers(stop, unit, "stop of the ramp")),
+        _one(_numbers(start, unit, "start of the ramp"), "start of the ramp"),
+        _one(_numbers(stop, unit, "stop of the ramp"), "stop of the ramp"),
     )
     return Drive("ramp", (0.0, end), values, end)
 
@@ -99,7 +118,7 @@ def Ramp(start: Any, stop: Any, unit: Any = None, duration: Any = 50.0) -> Drive
 def Staircase(levels: Sequence[float], unit: Any = None, step: Any = 1.0) -> Drive:
     """Constant levels, each held for ``step``."""
     values = np.atleast_1d(_numbers(levels, unit, "levels of the staircase"))
-    width = float(_seconds(step, "step of the staircase"))
+    width = _one(_seconds(step, "step of the staircase"), "step of the staircase")
     edges = np.arange(len(values) + 1) * width
     times = np.column_stack([edges[:-1], edges[1:]]).ravel()
     return Drive("staircase", tuple(times.tolist()), tuple(np.repeat(values, 2).tolist()), float(edges[-1]))
@@ -130,6 +149,11 @@ def resolve_drives(
     """
     if isinstance(drive, Drive):
         drives = {name: drive if kind == "excitatory" else drive.scaled(ratio) for name, kind in populations}
+    elif not isinstance(drive, Mapping):
+        raise InvalidInputError(
+            f"expected a drive such as Constant(10) or Ramp(0, 50, duration=50), or one drive per population, "
+            f"got {drive!r}"
+        )
     else:
         drives = dict(drive)
         for name, _ in populations:

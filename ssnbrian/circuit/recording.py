@@ -6,6 +6,7 @@ import json
 import os
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from ssnbrian.circuit.errors import InvalidInputError
+from ssnbrian.circuit.units import floats_of
 
 FORMAT = 1
 
@@ -67,9 +69,11 @@ class Recording:
         bins = len(next(iter(self.counts.values())))
         return (np.arange(bins) + 0.5) * self.bin_width
 
-    def rates(self, start: float = 0.0) -> dict[str, float]:
+    def rates(self, start: Any = 0.0) -> dict[str, float]:
         """Mean rate per neuron from ``start`` (s) to the end, Hz."""
-        first = round(start / self.bin_width)
+        first = round(float(floats_of(start, "s", "start of the rates")) / self.bin_width)
+        if first < 0:
+            raise InvalidInputError(f"start of the rates: must not be negative, got {start}")
         result = {}
         for name, counts in self.counts.items():
             span = len(counts[first:]) * self.bin_width
@@ -118,28 +122,45 @@ class Recording:
             with np.load(path, allow_pickle=False) as data:
                 arrays = {name: data[name] for name in data.files}
             header = json.loads(bytes(arrays.pop("header")).decode())
+            if header["format"] == FORMAT:
+                return _from_arrays(header, arrays)
         except FileNotFoundError:
             raise InvalidInputError(f"there is no file '{path}'") from None
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-            raise InvalidInputError(f"'{path}' is not a readable recording: {error}") from None
-        if header.get("format") != FORMAT:
-            raise InvalidInputError(f"'{path}' has format {header.get('format')}; this version reads format {FORMAT}")
-        sizes = header["sizes"]
+        except OSError as error:
+            raise InvalidInputError(f"cannot read '{path}': {error.strerror or error}") from None
+        except _DAMAGE as error:
+            raise InvalidInputError(f"'{path}' is not a readable recording, or it is damaged: {error}") from None
+        raise InvalidInputError(f"'{path}' has format {header['format']}; this version reads format {FORMAT}")
 
-        def group(prefix: str) -> dict[str, np.ndarray]:
-            return {key.partition("/")[2]: value for key, value in arrays.items() if key.startswith(prefix + "/")}
 
-        times, indices = group("spike_times"), group("spike_indices")
-        drive_times, drive_values = group("drive_times"), group("drive_values")
-        return Recording(
-            sizes=sizes,
-            bin_width=header["bin_width"],
-            counts=group("counts"),
-            neuron_counts=group("neuron_counts"),
-            drives={name: (drive_times[name], drive_values[name]) for name in sizes},
-            metadata=header["metadata"],
-            spikes={name: (times[name], indices[name]) for name in times},
-            variables=group("variable"),
-            variable_neurons=group("variable_neurons"),
-            variable_times=arrays["variable_times"],
-        )
+# np.load gives an array without a context manager for .npy files; zlib speaks for itself on flipped bytes.
+_DAMAGE = (
+    ValueError,
+    KeyError,
+    TypeError,
+    AttributeError,
+    EOFError,
+    NotImplementedError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
+
+
+def _from_arrays(header: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Recording:
+    def group(prefix: str) -> dict[str, np.ndarray]:
+        return {key.partition("/")[2]: value for key, value in arrays.items() if key.startswith(prefix + "/")}
+
+    sizes, times, indices = header["sizes"], group("spike_times"), group("spike_indices")
+    drive_times, drive_values = group("drive_times"), group("drive_values")
+    return Recording(
+        sizes=sizes,
+        bin_width=header["bin_width"],
+        counts=group("counts"),
+        neuron_counts=group("neuron_counts"),
+        drives={name: (drive_times[name], drive_values[name]) for name in sizes},
+        metadata=header["metadata"],
+        spikes={name: (times[name], indices[name]) for name in times},
+        variables=group("variable"),
+        variable_neurons=group("variable_neurons"),
+        variable_times=arrays["variable_times"],
+    )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from numbers import Integral, Real
 from typing import Any
 
 from ssnbrian.circuit.errors import InvalidInputError, nearest
@@ -13,6 +14,9 @@ from ssnbrian.circuit.units import Value, parse_unit, value_of
 RESERVED_NAMES = frozenset(
     {"N", "i", "j", "t", "dt", "xi", "lastspike", "not_refractory", "mu_drive", "t_in_timesteps"}
 )
+# What the engine adds to every model, and the keys that stand beside the parameters in a TOML file.
+_TAKEN_IN_NEURONS = frozenset({"mu_ext", "mu_synaptic", "counted", "tally", "size", "kind", "neuron"})
+_TAKEN_IN_SYNAPSES = frozenset({"weight", "synapse", "rule", "in_degree", "probability", "J"})
 _IDENTIFIER = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 
 
@@ -22,6 +26,30 @@ def check_name(name: str, what: str) -> None:
         raise InvalidInputError(f"{what}: '{name}' is not a usable name; use letters, digits and _, e.g. 'E' or 'PV_2'")
     if name in RESERVED_NAMES or name.endswith(("_pre", "_post")):
         raise InvalidInputError(f"{what}: '{name}' is reserved by Brian2; choose another name")
+
+
+def whole_number(given: Any) -> int | None:
+    """``given`` as an int when it is a whole number (50, 50.0, a numpy integer), None otherwise."""
+    if isinstance(given, bool) or not isinstance(given, Real):
+        return None
+    return int(given) if isinstance(given, Integral) or float(given).is_integer() else None
+
+
+def _check_parameters(parameters: tuple[Parameter, ...], owner: str, taken: frozenset[str]) -> None:
+    names = [parameter.name for parameter in parameters]
+    for name in names:
+        if names.count(name) > 1:
+            raise InvalidInputError(f"{owner}: parameter '{name}' is declared twice")
+        if name in taken:
+            raise InvalidInputError(f"{owner}: a parameter cannot be named '{name}', which means something else here")
+
+
+def _strip_texts(model: Any, names: tuple[str, ...]) -> None:
+    """Cut the empty lines around a triple-quoted text, which a TOML file does not keep."""
+    for name in names:
+        text = getattr(model, name)
+        if text is not None:
+            object.__setattr__(model, name, text.replace("\r\n", "\n").strip("\n"))
 
 
 @dataclass(frozen=True)
@@ -115,9 +143,13 @@ class NeuronModel:
 
     def __post_init__(self) -> None:
         check_name(self.name, "neuron model")
+        object.__setattr__(self, "parameters", tuple(self.parameters))
+        object.__setattr__(self, "initial", tuple(tuple(pair) for pair in self.initial))
+        _strip_texts(self, ("equations", "threshold", "reset", "refractory", "explanation", "source"))
+        _check_parameters(self.parameters, f"neuron model {self.name}", _TAKEN_IN_NEURONS)
+        for variable, _ in self.initial:
+            check_name(variable, f"neuron model {self.name}: initial state")
         names = [parameter.name for parameter in self.parameters]
-        for name in {name for name in names if names.count(name) > 1}:
-            raise InvalidInputError(f"neuron model {self.name}: parameter '{name}' is declared twice")
         if not self.threshold.strip() or not self.reset.strip():
             raise InvalidInputError(f"neuron model {self.name}: a spiking neuron needs both a threshold and a reset")
         if self.noise is not None and self.noise not in names:
@@ -154,6 +186,9 @@ class SynapseModel:
 
     def __post_init__(self) -> None:
         check_name(self.name, "synapse model")
+        object.__setattr__(self, "parameters", tuple(self.parameters))
+        _strip_texts(self, ("on_pre", "target_equations", "delay", "explanation", "source"))
+        _check_parameters(self.parameters, f"synapse model {self.name}", _TAKEN_IN_SYNAPSES)
         if (self.current is None) != (not self.target_equations.strip()):
             raise InvalidInputError(
                 f"synapse model {self.name}: 'current' and 'target_equations' go together; one of them is missing"
@@ -167,9 +202,10 @@ class FixedInDegree:
     in_degree: int
 
     def __post_init__(self) -> None:
-        if isinstance(self.in_degree, bool) or int(self.in_degree) != self.in_degree or self.in_degree < 0:
+        in_degree = whole_number(self.in_degree)
+        if in_degree is None or in_degree < 0:
             raise InvalidInputError(f"in-degree: expected a whole number of at least 0, got {self.in_degree}")
-        object.__setattr__(self, "in_degree", int(self.in_degree))
+        object.__setattr__(self, "in_degree", in_degree)
 
     def mean_in_degree(self, source_size: int, recurrent: bool) -> float:
         """Mean number of synapses per target neuron."""
@@ -188,8 +224,9 @@ class Bernoulli:
     probability: float
 
     def __post_init__(self) -> None:
-        if not 0 <= self.probability <= 1:
+        if not isinstance(self.probability, Real) or not 0 <= self.probability <= 1:
             raise InvalidInputError(f"connection probability: expected a number from 0 to 1, got {self.probability}")
+        object.__setattr__(self, "probability", float(self.probability))
 
     def mean_in_degree(self, source_size: int, recurrent: bool) -> float:
         """Mean number of synapses per target neuron."""

@@ -51,22 +51,25 @@ _NEURON_TEXTS = (
 _SYNAPSE_TEXTS = ("on_pre", "target_equations", "current", "delay", "explanation", "source")
 
 
+def _json(value: Any) -> str:
+    # JSON leaves DEL as it is; TOML wants it escaped.
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+
+
 def _line(key: str, value: Any) -> str:
-    return f"{key} = {json.dumps(value, ensure_ascii=False)}"
+    return f"{key} = {_json(value)}"
 
 
 def _text_line(key: str, value: str) -> str:
-    if "\n" in value and "'''" not in value:
-        return f"{key} = '''\n{value.strip(chr(10))}\n'''"
+    if "\n" in value and "'''" not in value and all(letter.isprintable() or letter in "\n\t" for letter in value):
+        return f"{key} = '''\n{value}\n'''"
     return _line(key, value)
 
 
 def _parameter_lines(parameters: tuple[Parameter, ...]) -> Iterator[str]:
     for parameter in parameters:
-        default = (
-            "" if parameter.default is None else f", default = {json.dumps(parameter.default, ensure_ascii=False)}"
-        )
-        explanation = json.dumps(parameter.explanation, ensure_ascii=False)
+        default = "" if parameter.default is None else f", default = {_json(parameter.default)}"
+        explanation = _json(parameter.explanation)
         yield f'parameters.{parameter.name} = {{ unit = "{parameter.unit}"{default}, explanation = {explanation} }}'
 
 
@@ -177,8 +180,8 @@ def _read_neuron(name: str, table: Any) -> NeuronModel:
         value = reader.take(key, str, None)
         if value is not None:
             texts[key] = value
-    texts["equations"] = texts["equations"].strip("\n")
-    initial = tuple(reader.take("initial", dict, {}).items())
+    table = _Reader(reader.take("initial", dict, {}), f"{reader.where}.initial")
+    initial = tuple((variable, table.take(variable, str)) for variable in list(table.table))
     parameters = _read_parameters(reader)
     reader.finish()
     return NeuronModel(name=name, parameters=parameters, initial=initial, **texts)
@@ -190,8 +193,7 @@ def _read_synapse(name: str, table: Any) -> SynapseModel:
     for key in _SYNAPSE_TEXTS[1:]:
         value = reader.take(key, str, None)
         if value is not None:
-            texts[key] = value.strip("\n")
-    texts["on_pre"] = texts["on_pre"].strip("\n")
+            texts[key] = value
     parameters = _read_parameters(reader)
     reader.finish()
     return SynapseModel(name=name, parameters=parameters, **texts)
@@ -258,8 +260,8 @@ def _read_drive(table: Any) -> Drive:
     reader = _Reader(table, "[drive]")
     drive = Drive(
         reader.take("kind", str, "piecewise-linear"),
-        tuple(float(time) for time in reader.take("times_in_s", list)),
-        tuple(float(value) for value in reader.take("mu_ext_in_mV_per_s", list)),
+        tuple(reader.take("times_in_s", list)),
+        tuple(reader.take("mu_ext_in_mV_per_s", list)),
         reader.take("duration_in_s", (int, float), None),
     )
     reader.finish()

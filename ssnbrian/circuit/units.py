@@ -69,7 +69,9 @@ def _named_units() -> dict[str, tuple[float, Dimension]]:
     return named
 
 
-_NUMBER = re.compile(r"\s*([-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?)(.*)", re.DOTALL)
+_NUMBER = re.compile(r"\s*([-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]{1,9})?)(.*)", re.DOTALL)
+_MAX_EXPONENT = 16
+_MAX_UNIT_LENGTH = 200
 
 
 class _UnitReader:
@@ -130,7 +132,10 @@ class _UnitReader:
         self.position += match.end()
         if bracket and not self.accept(")"):
             raise self.error("a closing bracket is missing")
-        return Fraction(match.group(1)) / int(match.group(2) or 1)
+        exponent = Fraction(match.group(1)) / int(match.group(2) or 1)
+        if abs(exponent) > _MAX_EXPONENT:
+            raise self.error(f"an exponent must lie between -{_MAX_EXPONENT} and {_MAX_EXPONENT}")
+        return exponent
 
 
 @cache
@@ -139,11 +144,22 @@ def parse_unit(text: str) -> tuple[float, Dimension]:
 
     Returns the factor to SI base units and the dimension. Raises :class:`UnitError` with the reason.
     """
+    if len(text) > _MAX_UNIT_LENGTH:
+        raise UnitError(f"cannot read the unit '{text[:20]}…': it is longer than {_MAX_UNIT_LENGTH} characters")
     reader = _UnitReader(text)
-    result = reader.unit()
+    factor, dimension = reader.unit()
     if reader.rest():
         raise reader.error(f"'{reader.rest()}' is left over")
-    return result
+    if not 1e-300 < factor < 1e300:
+        raise reader.error("it is too large or too small")
+    power = _power_of_ten(factor)
+    return (factor if power is None else float(f"1e{power}")), dimension
+
+
+def _power_of_ten(factor: float) -> int | None:
+    """The exponent of a factor that is a power of ten up to rounding, None for any other."""
+    power = round(math.log10(factor))
+    return power if math.isclose(factor, float(f"1e{power}"), rel_tol=1e-14) else None
 
 
 @dataclass(frozen=True)
@@ -172,19 +188,18 @@ class Value:
         for text in ("mV/s", "mV/sqrt(s)", "mV", "ms", "Hz", "mV**2", "nA", "nS", "pF", "1"):
             if parse_unit(text)[1] == self.dimension:
                 return text
-        names = ("m", "kg", "s", "A", "K", "mol", "cd")
-        return "*".join(f"{n}**{e}" for n, e in zip(names, self.dimension, strict=True) if e) or "1"
+        return _base_unit(self.dimension)
 
     def text(self, unit: str) -> str:
         """Number and unit such that reading the text gives the same value to the last bit."""
         factor, _ = parse_unit(unit)
-        number = self.to(unit)
-        if number * factor == self.si or _times(number, factor) == self.si:
-            return f"{number!r} {unit}"
-        for neighbour in (math.nextafter(number, math.inf), math.nextafter(number, -math.inf)):
-            if _times(neighbour, factor) == self.si:
-                return f"{neighbour!r} {unit}"
-        return f"{number!r} {unit}"
+        number = repr(self.to(unit))
+        if _times(number, factor) != self.si and (power := _power_of_ten(factor)) is not None:
+            # The nearest double in this unit may belong to another double in SI units; the decimal does not.
+            number = _shifted(repr(self.si), -power)
+        if _times(number, factor) != self.si:
+            number, unit = repr(self.si), _base_unit(self.dimension)
+        return f"{number} {unit}"
 
     def __str__(self) -> str:
         unit = self.natural_unit()
@@ -193,22 +208,31 @@ class Value:
         return f"{self.to(unit):g} {unit}".removesuffix(" 1")
 
 
+def _base_unit(dimension: Dimension) -> str:
+    """A dimension in V, A, s and m, as text that can be read back."""
+    length, mass, time, current, *others = dimension
+    powers = {"V": mass, "A": current + mass, "s": time + 3 * mass, "m": length - 2 * mass}
+    powers |= dict(zip(("K", "mol", "cd"), others, strict=True))
+    parts = (name if e == 1 else f"{name}**{f'({e})' if e.denominator > 1 else e}" for name, e in powers.items() if e)
+    return "*".join(parts) or "1"
+
+
+def _shifted(number: str, power: int) -> str:
+    """A decimal number times a power of ten, as text."""
+    mantissa, _, exponent = number.lower().partition("e")
+    return f"{mantissa}e{int(exponent or 0) + power}"
+
+
 def _divide_exactly(si: float, factor: float) -> float:
-    # Dividing by 0.001 and multiplying by 1000 round differently; the exact quotient rounded once is the one
-    # a person would type (0.02 s is 20 ms, not 20.000000000000004 ms).
-    if 0 < factor < 1 and math.isfinite(si):
-        inverse = round(1 / factor)
-        if inverse * factor == 1.0:
-            return si * inverse
-    return si / factor
+    # Dividing by 0.001 and multiplying by 1000 round differently; shifting the decimal point and rounding once
+    # gives what a person would type (0.02 s is 20 ms, not 20.000000000000004 ms).
+    power = _power_of_ten(factor)
+    return si / factor if power is None or not math.isfinite(si) else float(_shifted(repr(si), -power))
 
 
-def _times(number: float, factor: float) -> float:
-    if 0 < factor < 1:
-        inverse = round(1 / factor)
-        if inverse * factor == 1.0:
-            return number / inverse
-    return number * factor
+def _times(number: str, factor: float) -> float:
+    power = _power_of_ten(factor)
+    return float(number) * factor if power is None else float(_shifted(number, power))
 
 
 def parse_value(text: str) -> Value:
@@ -223,7 +247,7 @@ def parse_value(text: str) -> Value:
     if unit.startswith("/"):
         unit = "1" + unit
     factor, dimension = parse_unit(unit or "1")
-    return Value(_times(float(match.group(1)), factor), dimension)
+    return Value(_times(match.group(1), factor), dimension)
 
 
 def _dimension_of(given: Any) -> Dimension | None:
@@ -273,6 +297,31 @@ def value_of(given: Any, unit: str, what: str) -> Value:
     return value
 
 
+def si_of(given: Any, dimension: Dimension | None, unit: str, what: str) -> Any:
+    """Finite floats in SI base units from a scalar or an array with a unit, checked unless ``dimension`` is None.
+
+    Unlike :func:`floats_of` it takes a bare number only where nothing else is meant. ``unit`` is for the message.
+    """
+    import numpy
+
+    if isinstance(given, str):
+        try:
+            given = parse_value(given)
+        except UnitError as error:
+            raise UnitError(f"{what}: {error}") from None
+    got = given.dimension if isinstance(given, Value) else _dimension_of(given) or DIMENSIONLESS
+    if dimension is not None and got != dimension:
+        shown = "a plain number" if got == DIMENSIONLESS else f"a value in {Value(0.0, got).natural_unit()}"
+        raise UnitError(f"{what}: expected a value in {unit} (a quantity or text such as '20 {unit}'), got {shown}")
+    try:
+        numbers = numpy.asarray(given.si if isinstance(given, Value) else given, dtype=float)
+    except (TypeError, ValueError):
+        raise UnitError(f"{what}: expected numbers in {unit}, got {given!r}") from None
+    if not numpy.all(numpy.isfinite(numbers)):
+        raise UnitError(f"{what}: the values must be finite, got NaN or infinity")
+    return numbers
+
+
 def _plain(given: Any) -> Any:
     import numpy
 
@@ -299,7 +348,8 @@ def floats_of(given: Any, unit: str, what: str) -> Any:
         if dimension != expected:
             got = Value(0.0, dimension).natural_unit()
             raise UnitError(f"{what}: expected {unit} (e.g. 20 {unit}), got a value in {got}")
-        numbers = numbers / factor if factor >= 1 else numbers * round(1 / factor)
+        power = _power_of_ten(factor)
+        numbers = numbers / factor if power is None or power >= 0 else numbers * 10.0**-power
     if not numpy.all(numpy.isfinite(numbers)):
         raise UnitError(f"{what}: expected finite numbers in {unit}, got {given!r}")
     return float(numbers) if numbers.ndim == 0 else numbers

@@ -8,6 +8,7 @@ import os
 import platform
 import subprocess
 import sys
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from functools import cache
 from importlib.metadata import version
@@ -16,6 +17,7 @@ from typing import Any
 
 import ssnbrian
 from ssnbrian.circuit import Circuit, InvalidInputError, SsnbrianError, circuit_to_toml
+from ssnbrian.circuit.templates import whole_number
 from ssnbrian.engine.cache import BuildCache, BuildEntry
 from ssnbrian.engine.options import BuildOptions
 from ssnbrian.engine.progress import Progress
@@ -26,6 +28,7 @@ from ssnbrian.engine.toolchain import (
     require_tools,
     same_compiler,
 )
+from ssnbrian.engine.variables import find_variable
 
 BUILD_LOG_LINES = 15
 
@@ -172,12 +175,21 @@ def build(circuit: Circuit, options: BuildOptions, cache: BuildCache, progress: 
     return cache.get(key, compile_in, same_compiler, waiting=lambda: progress("waiting for another build", 0.0))
 
 
-def check_recorded_variables(circuit: Circuit, options: BuildOptions) -> None:
-    """Raise :class:`InvalidInputError` when neurons to record do not exist."""
-    for name, variable, indices in options.variables:
-        size = circuit.population(name).size
+def recorded_variables(
+    circuit: Circuit, variables: Mapping[str, Iterable[int]]
+) -> tuple[tuple[str, str, tuple[int, ...]], ...]:
+    """What to record as (population, variable, neurons); :class:`InvalidInputError` when there is no such thing."""
+    chosen = []
+    for name, given in variables.items():
+        population, variable, _ = find_variable(circuit, name, "recording")
+        size = circuit.population(population).size
+        if isinstance(given, str) or not isinstance(given, Iterable):
+            raise InvalidInputError(f"recording {name}: give a list of neurons, e.g. [0, 1], got {given!r}")
+        indices = list(given)
         if not indices:
-            raise InvalidInputError(f"recording {name}.{variable}: no neuron was chosen")
+            raise InvalidInputError(f"recording {name}: no neuron was chosen")
         for index in indices:
-            if not 0 <= index < size:
-                raise InvalidInputError(f"recording {name}.{variable}: neuron {index} is outside 0 … {size - 1}")
+            if (number := whole_number(index)) is None or not 0 <= number < size:
+                raise InvalidInputError(f"recording {name}: neuron {index} is outside 0 … {size - 1}")
+        chosen.append((population, variable, tuple(int(index) for index in indices)))
+    return tuple(chosen)

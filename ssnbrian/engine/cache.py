@@ -55,7 +55,7 @@ def _read_entry(folder: Path, accept: Callable[[dict[str, Any]], bool]) -> dict[
         entry = json.loads((folder / ENTRY).read_text())
         whole = all(file_hash(folder / name) == digest for name, digest in entry["files"].items())
         return entry["manifest"] if whole and accept(entry["compiler"]) else None
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
 
 
@@ -68,9 +68,10 @@ class BuildCache:
     def _prepare(self) -> None:
         try:
             self.root.mkdir(parents=True, exist_ok=True)
+            tempfile.TemporaryFile(dir=self.root).close()
         except OSError as error:
             raise InvalidInputError(
-                f"cannot create the build cache '{self.root}': {error.strerror}; choose another folder with the "
+                f"cannot write to the build cache '{self.root}': {error.strerror}; choose another folder with the "
                 f"environment variable SSNBRIAN_CACHE"
             ) from None
 

@@ -91,35 +91,36 @@ def _neuron_group(circuit: Circuit, population: Population, options: BuildOption
     return group
 
 
-def _connect(synapses: Any, projection: Projection) -> None:
+def connection_arguments(projection: Projection) -> dict[str, Any]:
+    """Arguments of Brian2's ``connect`` for a projection's connection rule."""
     rule, recurrent = projection.rule, projection.source == projection.target
     if isinstance(rule, FixedInDegree):
         if rule.in_degree == 0:
-            synapses.connect(False)
-        elif recurrent:
-            synapses.connect(i=f"k + int(k >= j) for k in sample(N_pre - 1, size={rule.in_degree})")
-        else:
-            synapses.connect(i=f"k for k in sample(N_pre, size={rule.in_degree})")
-    elif isinstance(rule, Bernoulli):
-        synapses.connect("i != j" if recurrent else True, p=rule.probability)
-    elif isinstance(rule, AllToAll):
-        synapses.connect("i != j" if recurrent else True)
+            return {"condition": False}
+        if recurrent:
+            return {"i": f"k + int(k >= j) for k in sample(N_pre - 1, size={rule.in_degree})"}
+        return {"i": f"k for k in sample(N_pre, size={rule.in_degree})"}
+    condition = "i != j" if recurrent else True
+    if isinstance(rule, Bernoulli):
+        return {"condition": condition, "p": rule.probability}
+    assert isinstance(rule, AllToAll)
+    return {"condition": condition}
 
 
-def _synapses(projection: Projection, groups: Mapping[str, Any]) -> Any:
+def synapse_texts(projection: Projection) -> tuple[str, str]:
+    """Parameters and on_pre of a projection as Brian2 text."""
     model = projection.synapse
     parameters = [f"{p.name} : {brian_unit(p.unit)} (shared, constant)" for p in model.parameters]
     names = renamed_in_target(projection)
     current = {model.current: names[model.current]} if model.current is not None else {}
-    synapses = brian2.Synapses(
-        groups[projection.source],
-        groups[projection.target],
-        "\n".join(["weight : volt (shared, constant)", *parameters]),
-        on_pre=rename(model.on_pre, current),
-        name=synapses_name(projection),
-        namespace={},
-    )
-    return synapses
+    return "\n".join(["weight : volt (shared, constant)", *parameters]), rename(model.on_pre, current)
+
+
+def _synapses(projection: Projection, groups: Mapping[str, Any]) -> Any:
+    parameters, on_pre = synapse_texts(projection)
+    source, target = groups[projection.source], groups[projection.target]
+    name = synapses_name(projection)
+    return brian2.Synapses(source, target, parameters, on_pre=on_pre, name=name, namespace={})
 
 
 def assemble(
@@ -140,7 +141,7 @@ def assemble(
     }
     synapses = {projection.name: _synapses(projection, groups) for projection in circuit.projections}
     for projection in circuit.projections:
-        _connect(synapses[projection.name], projection)
+        synapses[projection.name].connect(**connection_arguments(projection))
     owners = {brian_object.name: brian_object for brian_object in [*groups.values(), *synapses.values()]}
     for (owner, name), value in shared_parameters(circuit).items():
         setattr(owners[owner], name, value.quantity)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import secrets
 import subprocess
 import tempfile
@@ -17,19 +16,27 @@ import numpy as np
 
 from ssnbrian.circuit import Circuit, Drive, InvalidInputError, Recording, SsnbrianError
 from ssnbrian.circuit.drive import resolve_drives
-from ssnbrian.circuit.units import Value, floats_of
-from ssnbrian.engine.build import build, check_recorded_variables, prepare_folder, run_worker
+from ssnbrian.circuit.units import floats_of, si_of
+from ssnbrian.engine.build import build, prepare_folder, recorded_variables, run_worker
 from ssnbrian.engine.cache import BuildCache
 from ssnbrian.engine.crossing import bridge_refusal
 from ssnbrian.engine.names import shared_parameters
 from ssnbrian.engine.options import BuildOptions, RunOptions
 from ssnbrian.engine.progress import Progress, silent
+from ssnbrian.engine.variables import find_variable
 
 TARGETS = ("cpp", "numpy")
 
 
 class RunError(SsnbrianError):
     """A compiled program ended abnormally."""
+
+
+def _one(given: Any, unit: str, what: str) -> float:
+    number = floats_of(given, unit, what)
+    if np.ndim(number):
+        raise InvalidInputError(f"{what}: expected one number, got {np.size(number)}")
+    return float(number)
 
 
 def _run_options(
@@ -46,22 +53,25 @@ def _run_options(
     drive = circuit.drive if drive is None else drive
     if drive is None:
         raise InvalidInputError(f"circuit {circuit.name} has no default drive; give one, e.g. Ramp(0, 50, duration=50)")
-    step = float(floats_of(dt, "ms", "dt")) / 1000
+    step = _one(dt, "ms", "dt") / 1000
     if not step > 0:
         raise InvalidInputError(f"dt must be positive, got {step * 1000:g} ms")
-    seconds = None if duration is None else float(floats_of(duration, "s", "duration"))
+    seconds = None if duration is None else _one(duration, "s", "duration")
     kinds = [(population.name, population.kind) for population in circuit.populations]
-    drives, seconds = resolve_drives(kinds, drive, circuit.ratio if ratio is None else float(ratio), seconds)
+    factor = circuit.ratio if ratio is None else _one(ratio, "1", "ratio")
+    drives, seconds = resolve_drives(kinds, drive, factor, seconds)
     if seconds < step:
         raise InvalidInputError(f"the duration {seconds:g} s is shorter than one step of {step * 1000:g} ms")
     if seed is None:
         seed = secrets.randbits(63)
     if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or not 0 <= seed < 2**63:
         raise InvalidInputError(f"seed must be a whole number from 0 to 2**63 - 1, got {seed}")
-    width = float(floats_of(bin_width, "ms", "bin width")) / 1000
+    width = _one(bin_width, "ms", "bin width") / 1000
+    if not width > 0:
+        raise InvalidInputError(f"the bin width must be positive, got {width * 1000:g} ms")
     steps = max(1, round(width / step))
-    limit = float(floats_of(runaway_rate, "Hz", "runaway rate")) if runaway_rate else 0.0
-    if limit < 0 or not math.isfinite(limit):
+    limit = 0.0 if runaway_rate is None else _one(runaway_rate, "Hz", "runaway rate")
+    if limit < 0 or (limit == 0 and runaway_rate is not None):
         raise InvalidInputError(f"the runaway rate must be positive, or None for no limit, got {limit} Hz")
     return RunOptions(int(seed), seconds, step, steps, limit, {name: drives[name] for name, _ in kinds}, initial)
 
@@ -70,20 +80,16 @@ def _initial_arrays(circuit: Circuit, initial: Mapping[str, Any]) -> dict[str, n
     """'E.v' -> values in SI units, one per neuron."""
     arrays = {}
     for name, given in initial.items():
-        group, dot, variable = name.partition(".")
-        if not dot or not variable:
-            raise InvalidInputError(f"initial state: name a variable as 'E.v', got '{name}'")
-        size = circuit.population(group).size
-        if isinstance(given, Value):
-            given = given.si
-        plain = getattr(given, "dim", None) is None
-        values = np.asarray(given, dtype=float)
-        if plain and not isinstance(given, float) and values.dtype != float:
-            raise InvalidInputError(f"initial state {name}: expected numbers with units")
+        group, variable, known = find_variable(circuit, name, "initial state")
+        if not known.settable:
+            raise InvalidInputError(
+                f"initial state {name}: '{variable}' follows from the drive, the parameters or other variables and has "
+                f"no initial value of its own"
+            )
+        size, what = circuit.population(group).size, f"initial state {name}"
+        values = np.asarray(si_of(given, known.dimension(), known.unit, what))
         if values.shape not in ((), (size,)):
-            raise InvalidInputError(f"initial state {name}: expected one value or {size}, got shape {values.shape}")
-        if not np.all(np.isfinite(values)):
-            raise InvalidInputError(f"initial state {name}: the values must be finite, got NaN or infinity")
+            raise InvalidInputError(f"{what}: expected one value or {size}, got shape {values.shape}")
         arrays[f"neurons_{group}.{variable}"] = np.array(np.broadcast_to(values, (size,)))
     return arrays
 
@@ -224,12 +230,7 @@ def simulate(
     """
     if target not in TARGETS:
         raise InvalidInputError(f"target must be 'cpp' or 'numpy', got '{target}'")
-    chosen = tuple(
-        (*name.partition(".")[::2], tuple(int(index) for index in indices))
-        for name, indices in (variables or {}).items()
-    )
-    options = BuildOptions(spikes, chosen, grid_threshold)
-    check_recorded_variables(circuit, options)
+    options = BuildOptions(bool(spikes), recorded_variables(circuit, variables or {}), bool(grid_threshold))
     state = _initial_arrays(circuit, initial or {})
     run = _run_options(circuit, drive, ratio, duration, dt, seed, bin_width, runaway_rate, state)
     started = time.monotonic()

@@ -132,7 +132,7 @@ def run_numpy(folder: Path) -> None:
     for owner, values in run["initial"].items():
         group, variable = owner.split(".")
         array = np.load(folder / values)
-        assembled.groups[group].variables[variable].set_value(array)
+        assembled.network[group].variables[variable].set_value(array)
     status = _run_counting(assembled, run, counts, circuit)
     for index, name in enumerate(counts):
         np.asarray(counts[name], dtype=np.int64).tofile(results / f"counts_{index}")

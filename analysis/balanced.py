@@ -1,0 +1,75 @@
+"""The balanced limit: rates of an infinitely large network, linear in its input."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar, final
+
+import numpy as np
+
+from ssnbrian.circuit import Circuit
+
+from .conditions import condition
+from .reduction import Reduction
+from .ssn import SSN
+from .states import SteadyState, SteadyStates
+
+
+@final
+@dataclass(frozen=True)
+class BalancedLimit(Reduction):
+    """S1, S2 and S4 of Ekelmans et al. 2023 (van Vreeswijk & Sompolinsky 1996): recurrent inhibition cancels excitation.
+
+    Attributes
+    ----------
+    populations : names, excitatory first.
+    weights : J in mV, magnitudes, [target, source], excitatory first.
+    """
+
+    name: ClassVar[str] = "balanced"
+    populations: tuple[str, str]
+    weights: tuple[tuple[float, float], tuple[float, float]]
+    kinds: tuple[str, ...] = ("excitatory", "inhibitory")
+
+    @classmethod
+    def refusal(cls, circuit: Circuit) -> str | None:
+        """One excitatory and one inhibitory population are needed."""
+        return SSN.refusal(circuit)
+
+    @classmethod
+    def from_circuit(cls, circuit: Circuit, **_: Any) -> BalancedLimit:
+        """The balanced limit of a circuit."""
+        from .mean_field import weight_matrix
+
+        cls.require(circuit)
+        ordered = sorted(circuit.populations, key=lambda population: population.kind)
+        order = [circuit.populations.index(population) for population in ordered]
+        weights = weight_matrix(circuit)[np.ix_(order, order)].tolist()
+        return cls(tuple(one.name for one in ordered), tuple(tuple(row) for row in weights))
+
+    def _values(self, mu_E: float, mu_I: float) -> dict[str, float]:
+        (J_EE, J_EI), (J_IE, J_II) = self.weights
+        ratio = mu_I / mu_E if mu_E else 0.0
+        return {"J_EE": J_EE, "J_EI": J_EI, "J_IE": J_IE, "J_II": J_II, "r": ratio, "mu_ext": mu_E}
+
+    def steady_states(self, mu_ext: Any, ratio: float = 1.0) -> SteadyStates:
+        """The balanced state at positive input if it exists, else none; always complete.
+
+        Its eigenvalues are those of large gains and are not finite numbers; they are left out.
+        """
+        mu_E, mu_I = self.external_inputs(mu_ext, ratio)
+        inputs = self.by_population((mu_E, mu_I))
+        values = self._values(mu_E, mu_I)
+        if mu_E <= 0 or not condition("balanced_exists").evaluate(values):
+            return SteadyStates((), True, "no balanced state with positive rates exists (S2)", inputs)
+        rates = [float(condition(f"balanced_rate_{population}").evaluate(values)) for population in "EI"]
+        (J_EE, J_EI), (J_IE, J_II) = self.weights
+        total = (J_EE * rates[0] - J_EI * rates[1] + mu_E, J_IE * rates[0] - J_II * rates[1] + mu_I)
+        state = SteadyState(
+            rates=self.by_population(rates),
+            inputs=self.by_population(total),
+            stable=bool(condition("balanced_stable").evaluate(values)),
+            eigenvalues=(),
+            residual=float(max(abs(value) for value in total)) / max(abs(mu_E), abs(mu_I)),
+        )
+        return SteadyStates((state,), True, "the balanced equations are linear (S1)", inputs)

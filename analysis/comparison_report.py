@@ -1,0 +1,150 @@
+"""A comparison as text and as a figure."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ssnbrian.circuit import InvalidInputError
+
+from .comparison import Comparison
+
+TITLES = {"ssn": "SSN", "self_consistent": "self-consistent", "balanced": "balanced"}
+_MOST_ROWS = 14
+_CONDITIONS = {"isn": "inhibition stabilization (Eq 7)", "supersaturation": "supersaturation (S6)"}
+
+
+def _title(theory: str) -> str:
+    return TITLES.get(theory, theory)
+
+
+def _number(value: float | None, digits: int = 4) -> str:
+    return "-" if value is None else f"{value:.{digits}f}"
+
+
+def _table(comparison: Comparison) -> list[str]:
+    theories = list(comparison.rmse)
+    header = ["mu_ext"]
+    for name in comparison.populations:
+        header += [f"{name} sim", "+- se", *(f"{name} {_title(theory)}" for theory in theories)]
+    body = []
+    every = max(1, -(-len(comparison.rows) // _MOST_ROWS))
+    for row in comparison.rows[::every]:
+        cells = [f"{row.mu_ext:.2f}"]
+        for name in comparison.populations:
+            cells += [_number(row.simulated[name]), _number(row.standard_errors[name])]
+            for theory in theories:
+                state = row.states[theory]
+                cells.append(_number(None if state is None else state.rates[name]))
+        body.append(cells)
+    widths = [max(len(line[k]) for line in [header, *body]) for k in range(len(header))]
+    lines = ["  ".join(cell.rjust(width) for cell, width in zip(line, widths, strict=True)) for line in [header, *body]]
+    if every > 1:
+        lines.append(f"({len(body)} of {len(comparison.rows)} bins; --json gives all)")
+    return lines
+
+
+def _condition_lines(comparison: Comparison) -> list[str]:
+    lines = []
+    conditions = comparison.conditions
+    if "supersaturation" in conditions:
+        entry = conditions["supersaturation"]
+        word = "possible (Eq 4)" if entry["possible"] else "impossible (Eq 4)"
+        if entry["possible"]:
+            word += f", holds above an inhibitory rate of {entry['threshold_rate_I']:.4g} Hz (S6)"
+        lines.append(f"  supersaturation {word}")
+    if "isn" in conditions:
+        threshold = conditions["isn"]["threshold_rate_E"]
+        text = "never" if threshold is None else f"above an excitatory rate of {threshold:.4g} Hz"
+        lines.append(f"  inhibition stabilization {text} (Eq 7)")
+    if "balanced" in conditions:
+        entry = conditions["balanced"]
+        text = "does not exist" if not entry["exists"] else "is stable" if entry["stable"] else "is unstable"
+        lines.append(f"  the balanced limit {text} (S2, S4)")
+    for onset in comparison.onsets:
+        verb = "starts" if onset.starts else "ends"
+        rates = ", ".join(f"{name} {rate:.4g} Hz" for name, rate in onset.rates.items())
+        lines.append(
+            f"  {_title(onset.theory)}: {_CONDITIONS[onset.condition]} {verb} at mu_ext = {onset.mu_ext:.4g} mV/s ({rates})"
+        )
+    return lines
+
+
+def _per_population(values: Any, names: tuple[str, ...]) -> str:
+    return ", ".join(f"{name} {_number(values[name])}" for name in names)
+
+
+def comparison_text(comparison: Comparison) -> str:
+    """Table, conditions and error budget."""
+    data, names = comparison.metadata, comparison.populations
+    lines = [
+        f"{comparison.circuit}: simulated {data['duration']:g} s, dt {data['dt']:g} ms, seed {data['seed']}, "
+        f"{data['status']}; rates in Hz, mu_ext in mV/s",
+        *_table(comparison),
+        "conditions",
+        *_condition_lines(comparison),
+        "root-mean-square difference from the simulation (Hz)",
+    ]
+    for theory, values in comparison.rmse.items():
+        lines.append(f"  {_title(theory):<16} {_per_population(values, names)}")
+        if not comparison.complete[theory]:
+            lines.append("                   (not proven in every bin that all its steady states were found)")
+    budget = comparison.error_budget
+    if budget is not None:
+        lines.append("error budget (Hz, root mean square over the bins)")
+        lines.append(f"  sampling error   {_per_population(budget.sampling, names)}")
+        if budget.dt_bias is not None:
+            lines.append(f"  dt bias          {_per_population(budget.dt_bias, names)} (predicted)")
+        for theory, values in budget.theory.items():
+            lines.append(f"  theory error     {_per_population(values, names)} ({_title(theory)}: what remains)")
+    return "\n".join(lines)
+
+
+def comparison_figure(comparison: Comparison, path: str | Path) -> None:
+    """Rates of each population over mu_ext (over time where mu_ext is not monotone), simulation and theories."""
+    from matplotlib.figure import Figure
+
+    mu = np.array([row.mu_ext for row in comparison.rows])
+    times = np.array([row.time for row in comparison.rows])
+    monotone = len(mu) > 1 and bool(np.all(np.diff(mu) > 0) or np.all(np.diff(mu) < 0))
+    x = mu if monotone else times
+    names = comparison.populations
+    figure = Figure(figsize=(5.2 * len(names), 4.0), layout="constrained")
+    axes = figure.subplots(1, len(names), squeeze=False)[0]
+    for axis, name in zip(axes, names, strict=True):
+        rates = [row.simulated[name] for row in comparison.rows]
+        errors = [row.standard_errors[name] for row in comparison.rows]
+        axis.errorbar(x, rates, errors, fmt="o", ms=3, color="0.35", ecolor="0.6", lw=0.8, label="simulation ± s.e.")
+        for number, theory in enumerate(comparison.rmse):
+            states = [row.states[theory] for row in comparison.rows]
+            values = [np.nan if state is None else state.rates[name] for state in states]
+            axis.plot(x, values, color=f"C{number}", ls=["-", "--", ":", "-."][number % 4], label=_title(theory))
+        for onset in comparison.onsets if monotone else ():
+            number = list(comparison.rmse).index(onset.theory)
+            axis.axvline(onset.mu_ext, color=f"C{number}", lw=0.8, alpha=0.6)
+            words = f"{_CONDITIONS[onset.condition].split(' (')[0]} {'starts' if onset.starts else 'ends'}"
+            axis.annotate(
+                words, (onset.mu_ext, 0.02 + 0.08 * number), xycoords=("data", "axes fraction"), fontsize=7,
+                color=f"C{number}", rotation=0, xytext=(3, 0), textcoords="offset points",
+            )  # fmt: skip
+        axis.set_xlabel("external input μ_ext (mV/s)" if monotone else "time (s)")
+        axis.set_ylabel(f"firing rate of {name} (Hz)")
+        axis.set_ylim(bottom=0)
+        axis.legend(frameon=False, fontsize=8)
+    data = comparison.metadata
+    figure.suptitle(
+        f"{comparison.circuit}: {data['duration']:g} s, dt {data['dt']:g} ms, seed {data['seed']}", fontsize=10
+    )
+    save_figure(figure, path)
+
+
+def save_figure(figure: Any, path: str | Path) -> None:
+    """Save a figure; an unwritable path or unknown format is an :class:`InvalidInputError`."""
+    try:
+        figure.savefig(path, dpi=150)
+    except (OSError, ValueError) as error:
+        raise InvalidInputError(
+            f"cannot write the figure '{path}': {getattr(error, 'strerror', None) or error}"
+        ) from None

@@ -1,0 +1,114 @@
+"""How much of the difference between simulation and theory is dt, sampling, or theory."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ssnbrian.circuit import Drive, Recording
+
+from . import transfer
+from .discretisation import discrete_rate
+from .reduction import Reduction
+from .self_consistent import SelfConsistent
+from .self_consistent_solver import jacobian
+
+PROBES = 7
+
+
+@dataclass(frozen=True)
+class ErrorBudget:
+    """Root-mean-square sizes over the bins, Hz, per population.
+
+    Attributes
+    ----------
+    dt_bias : predicted shift of the simulated rates by the finite dt: the exact rate of the stepped neuron against
+        the Ricciardi function, carried through the network's linear response around the self-consistent state.
+        The recurrent input counts as white noise in this estimate. None without a self-consistent theory.
+    sampling : standard error of the simulated rates.
+    theory : per theory, what remains of the root-mean-square difference after sampling error and dt bias are
+        subtracted in squares, zero when they explain all of it.
+    """
+
+    dt_bias: Mapping[str, float] | None
+    sampling: Mapping[str, float]
+    theory: Mapping[str, Mapping[str, float | None]]
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values for a machine."""
+        return {
+            "dt_bias": None if self.dt_bias is None else dict(self.dt_bias),
+            "sampling_error": dict(self.sampling),
+            "theory_error": {name: dict(values) for name, values in self.theory.items()},
+        }
+
+
+def _root_mean_square(values: Sequence[float]) -> float:
+    return math.sqrt(sum(value * value for value in values) / len(values)) if values else 0.0
+
+
+def dt_shift(
+    theory: SelfConsistent, rates: np.ndarray, external: np.ndarray, dt: float, bridges: Sequence[bool]
+) -> np.ndarray:
+    """Predicted shift of the rates, Hz, by simulating in steps of ``dt`` (s); ``bridges``: per population."""
+    one = theory.coupling
+    mean, sigma = theory.inputs(rates, external)
+    stepped = np.array(
+        [
+            discrete_rate(mean[k], sigma[k], one.tau[k], dt, one.threshold[k], one.reset[k], bridges[k])
+            for k in range(len(rates))
+        ]
+    )
+    shift = stepped - transfer.rate(mean, sigma, one.tau, one.threshold, one.reset, 0.0)
+    return np.linalg.solve(np.eye(len(rates)) - jacobian(one, rates, external), shift)
+
+
+def _dt_bias(
+    theory: SelfConsistent, recording: Recording, rows: Sequence[Any], drives: Mapping[str, Drive]
+) -> dict[str, float] | None:
+    usable = [row for row in rows if row.states[theory.name] is not None]
+    if not usable or np.any(theory.coupling.sigma <= 0):
+        return None
+    probes = [usable[k] for k in np.unique(np.linspace(0, len(usable) - 1, PROBES).astype(int))]
+    crossing = recording.metadata.get("crossing", {})
+    bridges = [crossing.get(name) == "bridge" for name in theory.populations]
+    shifts = []
+    for row in probes:
+        rates = np.array([row.states[theory.name].rates[name] for name in theory.populations])
+        external = np.array([drives[name](row.time) for name in theory.populations])
+        try:
+            shifts.append(dt_shift(theory, rates, external, recording.metadata["dt"] / 1000, bridges))
+        except ValueError:
+            return None
+    return {name: _root_mean_square([shift[k] for shift in shifts]) for k, name in enumerate(theory.populations)}
+
+
+def error_budget(
+    recording: Recording, theories: Sequence[Reduction], rows: Sequence[Any], drives: Mapping[str, Drive]
+) -> ErrorBudget:
+    """The budget of a comparison; ``rows`` are its rows, ``drives`` those of the recording."""
+    names = list(recording.sizes)
+    sampling = {name: _root_mean_square([row.standard_errors[name] for row in rows]) for name in names}
+    bias = None
+    for theory in theories:
+        if isinstance(theory, SelfConsistent):
+            bias = _dt_bias(theory, recording, rows, drives)
+    remaining: dict[str, dict[str, float | None]] = {}
+    for theory in theories:
+        remaining[theory.name] = {}
+        for name in names:
+            differences = [
+                row.states[theory.name].rates[name] - row.simulated[name]
+                for row in rows
+                if row.states[theory.name] is not None
+            ]
+            if not differences:
+                remaining[theory.name][name] = None
+                continue
+            square = _root_mean_square(differences) ** 2 - sampling[name] ** 2 - ((bias or {}).get(name, 0.0)) ** 2
+            remaining[theory.name][name] = math.sqrt(max(0.0, square))
+    return ErrorBudget(bias, sampling, remaining)

@@ -1,0 +1,76 @@
+"""The one interface of every theory of a circuit."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import numpy as np
+
+from ssnbrian.circuit import Circuit, InvalidInputError
+from ssnbrian.circuit.units import floats_of
+
+from .states import SteadyStates
+
+
+class NotApplicableError(InvalidInputError):
+    """A reduction was asked for on a circuit to which it does not apply."""
+
+
+class Reduction(ABC):
+    """A theory of a circuit. Concrete reductions are final.
+
+    A reduction says whether it applies to a circuit (:meth:`refusal`), is built from it (:meth:`from_circuit`) and
+    gives the steady states at an external input.
+    """
+
+    name: ClassVar[str]
+    populations: tuple[str, ...]
+    kinds: tuple[str, ...]
+
+    @classmethod
+    @abstractmethod
+    def refusal(cls, circuit: Circuit) -> str | None:
+        """Why the reduction does not apply to the circuit, or None when it does."""
+
+    @classmethod
+    def applies_to(cls, circuit: Circuit) -> bool:
+        """Whether the reduction applies to the circuit; :meth:`refusal` says why not."""
+        return cls.refusal(circuit) is None
+
+    @classmethod
+    @abstractmethod
+    def from_circuit(cls, circuit: Circuit, **options: Any) -> Reduction:
+        """Build it; :class:`NotApplicableError` with the refusal when it does not apply."""
+
+    @abstractmethod
+    def steady_states(self, mu_ext: Any, ratio: float = 1.0) -> SteadyStates:
+        """All steady states at ``mu_ext`` (mV/s or a quantity; see :meth:`external_inputs`)."""
+
+    @classmethod
+    def require(cls, circuit: Circuit) -> None:
+        """Raise :class:`NotApplicableError` unless the reduction applies."""
+        reason = cls.refusal(circuit)
+        if reason is not None:
+            raise NotApplicableError(f"{cls.name} does not apply to the circuit '{circuit.name}': {reason}")
+
+    def external_inputs(self, mu_ext: Any, ratio: float) -> np.ndarray:
+        """External input of each population, mV/s, shape (populations,).
+
+        ``mu_ext`` is one number or quantity for the excitatory populations, of which the inhibitory ones receive
+        ``ratio`` times as much, or a mapping with an entry for every population. Raises
+        :class:`~ssnbrian.circuit.InvalidInputError` for NaN, a wrong unit or a missing population.
+        """
+        ratio = float(floats_of(ratio, "1", "ratio"))
+        if not isinstance(mu_ext, Mapping):
+            level = float(floats_of(mu_ext, "mV/s", "mu_ext"))
+            return np.array([level if kind == "excitatory" else ratio * level for kind in self.kinds])
+        for name in self.populations:
+            if name not in mu_ext:
+                raise InvalidInputError(f"mu_ext: no entry for population '{name}'")
+        return np.array([float(floats_of(mu_ext[name], "mV/s", f"mu_ext of {name}")) for name in self.populations])
+
+    def by_population(self, values: Any) -> dict[str, float]:
+        """An array over populations as a mapping from their names."""
+        return {name: float(value) for name, value in zip(self.populations, values, strict=True)}

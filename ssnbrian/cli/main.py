@@ -1,0 +1,91 @@
+"""The command line: ``ssnbrian list | show | predict | run | compare | transfer``.
+
+Exit codes: 0 done, 1 failed, 2 wrong input.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import json
+import sys
+from collections.abc import Sequence
+from typing import Any, NoReturn
+
+from ssnbrian.circuit.errors import InvalidInputError, SsnbrianError, nearest
+from ssnbrian.cli.parsing import protect_negative_ranges
+
+COMMANDS = {
+    "list": "what the library offers",
+    "show": "the card of a circuit or model, its TOML or its Brian2 script",
+    "predict": "steady states and conditions, without simulating",
+    "run": "simulate a circuit",
+    "compare": "theory and simulation side by side",
+    "transfer": "firing rate of a leaky integrate-and-fire neuron and its power-law fit",
+}
+
+
+class _Parser(argparse.ArgumentParser):
+    """Suggests the nearest command for a mistyped one."""
+
+    def error(self, message: str) -> NoReturn:
+        if "invalid choice" in message and "argument COMMAND" in message:
+            wrong = message.split("invalid choice: ")[1].split(" (", maxsplit=1)[0].strip("'\"")
+            message = f"there is no command '{wrong}'. {nearest(wrong, COMMANDS)}"
+        print(f"{self.prog}: {message}", file=sys.stderr)
+        sys.exit(2)
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The parser with all commands."""
+    from ssnbrian import __version__
+
+    parser = _Parser(
+        prog="ssnbrian", description="Spiking circuits and the theory of their regimes.", allow_abbrev=False
+    )
+    parser.add_argument("--version", action="version", version=f"ssnbrian {__version__}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for name, explanation in COMMANDS.items():
+        module = importlib.import_module(f"ssnbrian.cli.{name}")
+        command = commands.add_parser(
+            name,
+            help=explanation,
+            description=explanation[0].upper() + explanation[1:] + ".",
+            epilog=f"example: {module.EXAMPLE}",
+            allow_abbrev=False,
+        )
+        module.add_arguments(command)
+        command.set_defaults(execute=module.execute)
+    return parser
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit code."""
+    words = protect_negative_ranges(list(sys.argv[1:] if words is None else words))
+    arguments = build_parser().parse_args(words)
+    try:
+        text, data = arguments.execute(arguments)
+    except InvalidInputError as error:
+        print(f"ssnbrian: {error}", file=sys.stderr)
+        return 2
+    except SsnbrianError as error:
+        print(f"ssnbrian: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("ssnbrian: interrupted", file=sys.stderr)
+        return 1
+    try:
+        print(json.dumps(data, allow_nan=False, default=_plain) if arguments.json else text, flush=True)
+    except BrokenPipeError:
+        sys.stderr.close()
+    return 0
+
+
+def _plain(value: Any) -> Any:
+    if hasattr(value, "tolist"):
+        return value.tolist()
+    raise TypeError(f"{type(value).__name__} has no place in JSON output")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

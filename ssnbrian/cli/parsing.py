@@ -1,0 +1,173 @@
+"""Arguments of the command line that several commands share."""
+
+from __future__ import annotations
+
+import argparse
+import math
+import re
+from collections.abc import Callable
+from typing import Any
+
+from ssnbrian.circuit import Circuit, Drive, InvalidInputError, PiecewiseLinear, Population, Projection, Ramp, Value
+from ssnbrian.circuit.errors import nearest
+from ssnbrian.circuit.units import value_of
+
+
+def number(text: str) -> float:
+    """A finite number; argparse names the option when it is none."""
+    try:
+        value = float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"expected a number, got '{text}'") from None
+    if not math.isfinite(value):
+        raise argparse.ArgumentTypeError(f"expected a finite number, got '{text}'")
+    return value
+
+
+def span(text: str) -> tuple[float, float]:
+    """A range such as ``0:50``."""
+    parts = text.split(":")
+    if len(parts) != 2:
+        raise argparse.ArgumentTypeError(f"expected FROM:TO, e.g. 0:50, got '{text}'")
+    return number(parts[0]), number(parts[1])
+
+
+def add_circuit(parser: argparse.ArgumentParser) -> None:
+    """The circuit and its changes."""
+    parser.add_argument("circuit", metavar="CIRCUIT", help="name from 'ssnbrian list', or a .toml file")
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="change a value, e.g. --set 'E.tau=22 ms', 'E->E.weight=0.0254 mV', 'J.EE=4.75 mV' (target first)",
+    )
+
+
+def add_json(parser: argparse.ArgumentParser) -> None:
+    """Machine-readable output."""
+    parser.add_argument("--json", action="store_true", help="one JSON object on standard output, nothing else there")
+
+
+def add_run(parser: argparse.ArgumentParser) -> None:
+    """Drive and settings of a simulation."""
+    parser.add_argument("--mu", type=number, help="constant mu_ext of the excitatory population, mV/s")
+    parser.add_argument("--ramp", type=span, metavar="FROM:TO", help="linear ramp of mu_ext over the duration, mV/s")
+    parser.add_argument("--ratio", type=number, help="mu_ext of inhibitory over excitatory populations")
+    parser.add_argument("--duration", type=number, help="s")
+    parser.add_argument("--dt", type=number, default=0.1, help="ms (default 0.1)")
+    parser.add_argument("--seed", type=int, default=1, help="default 1")
+    parser.add_argument(
+        "--grid-threshold", action="store_true", help="test the threshold only at the time grid (biased)"
+    )
+    parser.add_argument(
+        "--runaway", type=number, default=500.0, metavar="HZ", help="stop above this rate (default 500; 0: never)"
+    )
+    parser.add_argument("--target", choices=("cpp", "numpy"), default="cpp", help="numpy needs no compiler and is slow")
+
+
+def drive_of(arguments: argparse.Namespace, circuit: Circuit) -> tuple[Drive | None, float | None]:
+    """Drive and duration from --mu, --ramp and --duration; None: the circuit's own."""
+    if arguments.mu is not None and arguments.ramp is not None:
+        raise InvalidInputError("--mu and --ramp exclude each other; give one")
+    duration = arguments.duration
+    if duration is not None and duration <= 0:
+        raise InvalidInputError(f"--duration must be positive, got {duration:g} s")
+    if arguments.mu is not None:
+        return PiecewiseLinear([0.0, duration or 20.0], [arguments.mu, arguments.mu]), duration or 20.0
+    if arguments.ramp is not None:
+        length = duration or (circuit.drive.duration if circuit.drive else None) or 50.0
+        return Ramp(*arguments.ramp, duration=length), length
+    return None, duration
+
+
+def change(circuit: Circuit, setting: str) -> Circuit:
+    """The circuit with one ``NAME=VALUE`` applied; names that do not exist are answered with the nearest one."""
+    name, equals, text = (part.strip() for part in setting.partition("="))
+    if not equals or not text:
+        raise InvalidInputError(f"--set expects NAME=VALUE, e.g. 'E.tau=22 ms', got '{setting}'")
+    known = _settings(circuit)
+    if name not in known:
+        raise InvalidInputError(f"--set: there is nothing called '{name}'. {nearest(name, known)}")
+    return known[name](text)
+
+
+def _settings(circuit: Circuit) -> dict[str, Callable[[str], Circuit]]:
+    settings: dict[str, Callable[[str], Circuit]] = {}
+    for population in circuit.populations:
+        for parameter in population.parameters:
+            settings[f"{population.name}.{parameter}"] = _population_setter(circuit, population, parameter)
+    for projection in circuit.projections:
+        settings[f"{projection.name}.weight"] = _weight_setter(circuit, projection, 1.0)
+        settings[f"J.{projection.target}{projection.source}"] = _weight_setter(
+            circuit, projection, circuit.in_degree(projection)
+        )
+        for parameter in projection.parameters:
+            settings[f"{projection.name}.{parameter}"] = _projection_setter(circuit, projection, parameter)
+    return settings
+
+
+def _replaced(items: tuple[Any, ...], old: Any, new: Any) -> tuple[Any, ...]:
+    return tuple(new if item is old else item for item in items)
+
+
+def _population_setter(circuit: Circuit, population: Population, parameter: str) -> Callable[[str], Circuit]:
+    def apply(text: str) -> Circuit:
+        changed = {**population.parameters, parameter: text}
+        new = Population(population.name, population.size, population.neuron, population.kind, changed)
+        return circuit.replace(populations=_replaced(circuit.populations, population, new))
+
+    return apply
+
+
+def _projection_setter(circuit: Circuit, projection: Projection, parameter: str) -> Callable[[str], Circuit]:
+    def apply(text: str) -> Circuit:
+        changed = {**projection.parameters, parameter: text}
+        new = Projection(
+            projection.source, projection.target, projection.weight, projection.rule, projection.synapse, changed
+        )
+        return circuit.replace(projections=_replaced(circuit.projections, projection, new))
+
+    return apply
+
+
+def _weight_setter(circuit: Circuit, projection: Projection, share: float) -> Callable[[str], Circuit]:
+    def apply(text: str) -> Circuit:
+        value = value_of(text, "mV", f"{projection.name}.weight")
+        if share == 0:
+            raise InvalidInputError(f"{projection.name}: J cannot be shared out over an in-degree of 0")
+        new = Projection(
+            projection.source,
+            projection.target,
+            Value(value.si / share, value.dimension),
+            projection.rule,
+            projection.synapse,
+            projection.parameters,
+        )
+        return circuit.replace(projections=_replaced(circuit.projections, projection, new))
+
+    return apply
+
+
+def circuit_of(arguments: argparse.Namespace) -> Circuit:
+    """The circuit named on the command line with its --set changes."""
+    from ssnbrian.models.library import find_circuit
+
+    circuit = find_circuit(arguments.circuit)
+    for setting in arguments.set:
+        circuit = change(circuit, setting)
+    return circuit
+
+
+_RANGE_LIKE = re.compile(r"^-[\d.]+(:|$)")
+
+
+def protect_negative_ranges(words: list[str]) -> list[str]:
+    """``--ramp -5:10`` as ``--ramp=-5:10``: argparse would take the value for an option."""
+    joined: list[str] = []
+    for word in words:
+        if joined and joined[-1].startswith("--") and "=" not in joined[-1] and _RANGE_LIKE.match(word):
+            joined[-1] += f"={word}"
+        else:
+            joined.append(word)
+    return joined

@@ -1,0 +1,135 @@
+"""The Brian2 script of a circuit: plain Brian2 that runs by itself and gives the same network."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ssnbrian.circuit import Circuit, Drive, InvalidInputError, Population
+from ssnbrian.circuit.drive import resolve_drives
+from ssnbrian.engine.exact_step import ExactLinearStep
+from ssnbrian.engine.names import group_name, shared_parameters, synapses_name
+from ssnbrian.engine.network import (
+    brian_unit,
+    connection_arguments,
+    crossing_of,
+    neuron_equations,
+    synapse_texts,
+)
+from ssnbrian.engine.options import BuildOptions
+
+MOST_KNOTS = 200
+
+
+def drive_expression(drive: Drive, time: str) -> str:
+    """A piecewise-linear drive as a Brian2 expression of ``time``, in volt/second."""
+    if len(drive.times) > MOST_KNOTS:
+        raise InvalidInputError(
+            f"a drive of {len(drive.times)} knots does not fit into a readable script (at most {MOST_KNOTS})"
+        )
+    terms = [f"{drive.values[0]!r}"]
+    for left, right, low, high in zip(drive.times, drive.times[1:], drive.values, drive.values[1:], strict=False):
+        if low == high:
+            continue
+        if right == left:
+            terms.append(f"{high - low!r}*int({time} >= {left!r}*second)")
+        else:
+            terms.append(f"{(high - low) / (right - left)!r}*clip({time}/second - {left!r}, 0, {right - left!r})")
+    return f"({' + '.join(terms)})*mvolt/second"
+
+
+def _exact_step_code(circuit: Circuit, population: Population, options: BuildOptions) -> str:
+    """Abstract code of the exact step of a population's equations."""
+    import brian2
+
+    equations = neuron_equations(circuit, population, options).replace("mu_drive(t + 0.5*dt)", "0*volt/second")
+    method = ExactLinearStep(population.neuron.membrane)
+    group = brian2.NeuronGroup(1, equations, method=method, namespace={}, name="probe*")
+    brian2.Network(group)
+    return method(group.equations, group.variables)
+
+
+def _quoted(text: str) -> str:
+    return f'"""\n{text}\n"""' if "\n" in text else repr(text)
+
+
+def _group_lines(circuit: Circuit, population: Population, options: BuildOptions, drive: Drive) -> list[str]:
+    name, crossing = group_name(population.name), crossing_of(population, options)
+    expression = drive_expression(drive, "(t + 0.5*dt)")
+    equations = neuron_equations(circuit, population, options).replace("mu_drive(t + 0.5*dt)", expression)
+    equations = "\n".join(line for line in equations.splitlines() if not line.startswith("counted"))
+    lines = [f"# {population.name}: {population.neuron.explanation}"]
+    method = repr(population.neuron.method)
+    if population.neuron.method == "exact":
+        method = f"exact_step_{population.name}"
+        code = _exact_step_code(circuit, population, options).replace("\n", "\n    ")
+        lines += [
+            f"def {method}(equations, variables=None, method_options=None):",
+            "    # The exact law of one step of the linear equations below.",
+            f'    return """\n    {code}\n    """.replace("\\n    ", "\\n")',
+            "",
+        ]
+    refractory = f", refractory={crossing.refractory!r}" if crossing.refractory else ""
+    return [
+        *lines,
+        f"{name} = NeuronGroup({population.size}, {_quoted(equations)},",
+        f"    threshold={crossing.threshold!r},",
+        f"    reset={crossing.reset!r}{refractory}, method={method}, name={name!r})",
+    ]
+
+
+def brian2_script(circuit: Circuit, options: BuildOptions | None = None) -> str:
+    """Python text that needs Brian2 alone.
+
+    Raises :class:`InvalidInputError` when the circuit has no default drive or one of very many knots.
+    """
+    options = options or BuildOptions()
+    if circuit.drive is None:
+        raise InvalidInputError(f"circuit {circuit.name} has no default drive, so its script would have no input")
+    kinds = [(population.name, population.kind) for population in circuit.populations]
+    length = circuit.drive.duration or 20.0
+    drives, duration = resolve_drives(kinds, circuit.drive, circuit.ratio, length)
+    title = f"{circuit.name}: {circuit.description}".rstrip(": ")
+    lines = [f'"""{title}', *(["", circuit.source] if circuit.source else []), '"""', ""]
+    lines += ["from brian2 import *", "", "set_device('cpp_standalone')  # leave out to run without a compiler"]
+    lines += ["defaultclock.dt = 0.1*ms", "seed(1)", ""]
+    for population in circuit.populations:
+        lines += [*_group_lines(circuit, population, options, drives[population.name]), ""]
+    for projection in circuit.projections:
+        name = synapses_name(projection)
+        parameters, on_pre = synapse_texts(projection)
+        ends = f"{group_name(projection.source)}, {group_name(projection.target)}"
+        arguments = ", ".join(f"{key}={value!r}" for key, value in connection_arguments(projection).items())
+        lines.append(f"{name} = Synapses({ends}, {_quoted(parameters)}, on_pre={on_pre!r}, name={name!r})")
+        lines.append(f"{name}.connect({arguments})")
+    lines.append("")
+    units = _unit_texts(circuit)
+    for (owner, parameter), value in shared_parameters(circuit).items():
+        lines.append(f"{owner}.{parameter} = {value.si!r}*{units[owner, parameter]}".removesuffix("*1"))
+    for projection in circuit.projections:
+        if projection.synapse.delay is not None:
+            lines.append(f"{synapses_name(projection)}.delay = {projection.synapse.delay!r}")
+    for population in circuit.populations:
+        for variable, expression in population.neuron.initial:
+            lines.append(f"{group_name(population.name)}.{variable} = {expression!r}")
+    lines.append("")
+    for name, _ in kinds:
+        lines.append(f"rate_{name} = PopulationRateMonitor({group_name(name)})")
+    lines += [f"run({duration!r}*second, report='text')", ""]
+    for name, _ in kinds:
+        lines.append(f"print('{name}', mean(rate_{name}.rate))")
+    return "\n".join(lines) + "\n"
+
+
+def _unit_texts(circuit: Circuit) -> dict[tuple[str, str], Any]:
+    from ssnbrian.circuit.units import parse_unit
+
+    known = ("mV", "ms", "mV/s", "mV/sqrt(s)", "nS", "nA", "pF", "Hz", "1")
+    texts = {}
+    for key, value in shared_parameters(circuit).items():
+        for unit in known:
+            if parse_unit(unit)[1] == value.dimension:
+                texts[key] = brian_unit(unit)
+                break
+        else:
+            texts[key] = brian_unit(value.natural_unit())
+    return texts
