@@ -18,7 +18,7 @@ from .states import SteadyState, SteadyStates
 @final
 @dataclass(frozen=True)
 class BalancedLimit(Reduction):
-    """S1, S2 and S4 of Ekelmans et al. 2023 (van Vreeswijk & Sompolinsky 1996): recurrent inhibition cancels excitation.
+    """S1, S2 and S4 of Ekelmans et al. 2023 (van Vreeswijk & Sompolinsky 1996): inhibition cancels excitation.
 
     Attributes
     ----------

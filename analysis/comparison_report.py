@@ -67,7 +67,8 @@ def _condition_lines(comparison: Comparison) -> list[str]:
         verb = "starts" if onset.starts else "ends"
         rates = ", ".join(f"{name} {rate:.4g} Hz" for name, rate in onset.rates.items())
         lines.append(
-            f"  {_title(onset.theory)}: {_CONDITIONS[onset.condition]} {verb} at mu_ext = {onset.mu_ext:.4g} mV/s ({rates})"
+            f"  {_title(onset.theory)}: {_CONDITIONS[onset.condition]} {verb} at mu_ext = {onset.mu_ext:.4g} mV/s "
+            f"({rates})"
         )
     return lines
 

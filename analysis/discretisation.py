@@ -9,6 +9,7 @@ the grid, a small fraction of a percent with the Brownian-bridge test.
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 
 import numpy as np
 from numpy.polynomial.legendre import leggauss
@@ -22,7 +23,7 @@ def _panels(edges: list[float], width: float) -> tuple[np.ndarray, np.ndarray]:
     """Nodes and weights on panels no wider than ``width`` between ``edges``."""
     x, w = leggauss(NODES_PER_PANEL)
     nodes, weights = [], []
-    for left, right in zip(edges[:-1], edges[1:], strict=True):
+    for left, right in pairwise(edges):
         number = max(1, math.ceil((right - left) / width))
         if number * NODES_PER_PANEL > LARGEST_GRID:
             raise ValueError(f"dt is too small for this noise: the grid would need {number * NODES_PER_PANEL} nodes")

@@ -50,7 +50,7 @@ class SelfConsistent(Reduction):
         return cls(coupling_of(circuit), tuple(one.kind for one in circuit.populations), limit)
 
     def inputs(self, rates: np.ndarray, mu_ext: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Mean (mV/s) and noise amplitude (mV/sqrt(s)) of the total input at ``rates`` (Eq 12), shape (populations,)."""
+        """Mean (mV/s) and noise (mV/sqrt(s)) of the total input at ``rates``, shape (populations,) (Eq 12)."""
         one = self.coupling
         mean = mu_ext + one.weights @ (one.signs * rates)
         return mean, np.sqrt(one.sigma**2 + one.variances @ rates)

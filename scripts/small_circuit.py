@@ -8,9 +8,10 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from ssnbrian.models.papers import ekelmans2023
+
 from ssnbrian.circuit import circuit_to_toml
 from ssnbrian.circuit.transforms import resized
-from ssnbrian.models.papers import ekelmans2023
 
 if __name__ == "__main__":
     sizes = {"E": int(sys.argv[1]), "I": int(sys.argv[2])}

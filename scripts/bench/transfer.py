@@ -89,9 +89,7 @@ def measure(name, span, arguments, competitor):
 
 
 def main():
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--values", type=int, default=20000, help="inputs per call")
     parser.add_argument("--rounds", type=int, default=7, help="alternating rounds; the median is reported")
     parser.add_argument("--json", metavar="FILE", help="also write the results to FILE")
@@ -117,9 +115,7 @@ def main():
     if competitor:
         scalar["nnmt_us"] = 1e6 * statistics.median(seconds(competitor, 10.0) for _ in range(100))
     target = np.geomspace(1e-6, 100, arguments.values)
-    inverse = statistics.median(
-        seconds(lambda x: mean_input(x, SIGMA, TAU), target) for _ in range(arguments.rounds)
-    )
+    inverse = statistics.median(seconds(lambda x: mean_input(x, SIGMA, TAU), target) for _ in range(arguments.rounds))
     inverse *= 1e9 / arguments.values
     print(f"one float per call: ours {scalar['rate_us']:.0f} µs, NNMT {scalar.get('nnmt_us', np.nan):.0f} µs")
     print(f"mean_input: {inverse:.0f} ns per value")

@@ -11,8 +11,8 @@ import json
 from dataclasses import asdict
 
 from matplotlib.figure import Figure
-
 from ssnbrian.analysis.comparison_report import save_figure
+
 from ssnbrian.cli.progress import TerminalProgress
 from ssnbrian.workflow.time_step import TimeStepBias, measure_bias
 
@@ -54,13 +54,13 @@ def main() -> None:
     parser.add_argument("--figure", default="time_step_bias.png")
     parser.add_argument("--json", metavar="FILE")
     arguments = parser.parse_args()
-    dts, neurons, duration = ((0.1, 1.0), 10_000, 5.0) if arguments.quick else ((0.05, 0.1, 0.2, 0.5, 1.0), 100_000, 20.0)
+    dts, neurons, duration = (
+        ((0.1, 1.0), 10_000, 5.0) if arguments.quick else ((0.05, 0.1, 0.2, 0.5, 1.0), 100_000, 20.0)
+    )
     results = []
     progress = TerminalProgress()
     for grid in (True, False):
-        results += measure_bias(
-            POINTS, dts, neurons=neurons, duration=duration, grid_threshold=grid, progress=progress
-        )
+        results += measure_bias(POINTS, dts, neurons=neurons, duration=duration, grid_threshold=grid, progress=progress)
     progress.finish()
     print("mu (mV/s)  tau (ms)  dt (ms)  test    bias (%)  standard error (%)  theory (%)")
     for one in results:

@@ -20,9 +20,7 @@ def resized(circuit: Circuit, sizes: Mapping[str, int]) -> Circuit:
     """
     for name in sizes:
         circuit.population(name)
-    populations = tuple(
-        dataclasses.replace(one, size=sizes.get(one.name, one.size)) for one in circuit.populations
-    )
+    populations = tuple(dataclasses.replace(one, size=sizes.get(one.name, one.size)) for one in circuit.populations)
     return circuit.replace(
         populations=populations,
         projections=tuple(_rescaled(circuit, one, sizes) for one in circuit.projections),

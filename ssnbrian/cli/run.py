@@ -7,7 +7,7 @@ from typing import Any
 
 from ssnbrian.circuit import InvalidInputError
 from ssnbrian.circuit.paths import require_writable
-from ssnbrian.cli.parsing import add_circuit, add_json, add_run, circuit_of, drive_of
+from ssnbrian.cli.parsing import add_circuit, add_json, add_run, circuit_of, drive_of, number
 from ssnbrian.cli.progress import TerminalProgress
 
 EXAMPLE = "ssnbrian run supersaturating --mu 10 --ratio 1 --duration 20 --dt 0.1 --seed 1 --out run.npz"
@@ -23,15 +23,27 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--record", action="append", default=[], metavar="NAME:INDICES", help="record a variable, e.g. E.v:0,1,2"
     )
     parser.add_argument(
-        "--discard", type=float, default=0.0, metavar="S", help="leave the first seconds out of the rates"
+        "--discard",
+        type=number,
+        metavar="S",
+        help="leave the first seconds out of the rates (default: a tenth of the run, at most 1 s)",
     )
     add_json(parser)
+
+
+def _discard(given: float | None, duration: float) -> float:
+    """Seconds to leave out, so that the start from arbitrary membrane potentials does not count."""
+    if given is None:
+        return min(1.0, 0.1 * duration)
+    if not 0 <= given < duration:
+        raise InvalidInputError(f"--discard must lie between 0 and the duration of {duration:g} s, got {given:g}")
+    return given
 
 
 def _variables(given: list[str]) -> dict[str, list[int]]:
     variables = {}
     for text in given:
-        name, colon, indices = text.partition(":")
+        name, _, indices = text.partition(":")
         try:
             variables[name] = [int(index) for index in indices.split(",")]
         except ValueError:
@@ -66,17 +78,17 @@ def execute(arguments: argparse.Namespace) -> tuple[str, dict[str, Any]]:
     progress.finish()
     if arguments.out:
         recording.save(arguments.out)
+    discard = _discard(arguments.discard, recording.duration)
     try:
-        rates = mean_rates(recording, arguments.discard)
-    except InvalidInputError:
-        rates = {
-            name: (rate, None) for name, rate in recording.rates(min(arguments.discard, recording.duration / 2)).items()
-        }
+        rates = mean_rates(recording, discard)
+    except InvalidInputError:  # too short for a standard error
+        rates = {name: (rate, None) for name, rate in recording.rates(discard).items()}
     data = {
         "circuit": circuit.name,
         "rates": {name: rate for name, (rate, _) in rates.items()},
         "standard_errors": {name: error for name, (_, error) in rates.items()},
         **{key: recording.metadata[key] for key in ("duration", "dt", "seed", "status", "build", "wall_seconds")},
+        "discarded": discard,
         "loop_seconds": recording.metadata["loop_seconds"],
         "crossing": recording.metadata["crossing"],
         "content_hash": recording.metadata["content_hash"],
