@@ -30,8 +30,8 @@ class ErrorBudget:
         the Ricciardi function, carried through the network's linear response around the self-consistent state.
         The recurrent input counts as white noise in this estimate. None without a self-consistent theory.
     sampling : standard error of the simulated rates.
-    theory : per theory, what remains of the root-mean-square difference after sampling error and dt bias are
-        subtracted in squares, zero when they explain all of it.
+    theory : per theory, what remains of the difference once the predicted shift is added to the theory bin by bin
+        and the sampling error is subtracted in squares; zero when they explain all of it.
     """
 
     dt_bias: Mapping[str, float] | None
@@ -67,9 +67,10 @@ def dt_shift(
     return np.linalg.solve(np.eye(len(rates)) - jacobian(one, rates, external), shift)
 
 
-def _dt_bias(
+def _dt_shifts(
     theory: SelfConsistent, recording: Recording, rows: Sequence[Any], drives: Mapping[str, Drive]
-) -> dict[str, float] | None:
+) -> dict[str, np.ndarray] | None:
+    """Predicted shift in every bin, interpolated between some of them; None where it cannot be computed."""
     usable = [row for row in rows if row.states[theory.name] is not None]
     if not usable or np.any(theory.coupling.sigma <= 0):
         return None
@@ -82,9 +83,13 @@ def _dt_bias(
         external = np.array([drives[name](row.time) for name in theory.populations])
         try:
             shifts.append(dt_shift(theory, rates, external, recording.metadata["dt"] / 1000, bridges))
-        except ValueError:
+        except ValueError:  # dt too small for the grid of the stepped neuron: its bias is then negligible
             return None
-    return {name: _root_mean_square([shift[k] for shift in shifts]) for k, name in enumerate(theory.populations)}
+    times = [row.time for row in probes]
+    return {
+        name: np.interp([row.time for row in rows], times, [shift[k] for shift in shifts])
+        for k, name in enumerate(theory.populations)
+    }
 
 
 def error_budget(
@@ -93,22 +98,20 @@ def error_budget(
     """The budget of a comparison; ``rows`` are its rows, ``drives`` those of the recording."""
     names = list(recording.sizes)
     sampling = {name: _root_mean_square([row.standard_errors[name] for row in rows]) for name in names}
-    bias = None
+    shifts = None
     for theory in theories:
         if isinstance(theory, SelfConsistent):
-            bias = _dt_bias(theory, recording, rows, drives)
+            shifts = _dt_shifts(theory, recording, rows, drives)
+    bias = None if shifts is None else {name: _root_mean_square(shifts[name].tolist()) for name in names}
     remaining: dict[str, dict[str, float | None]] = {}
     for theory in theories:
         remaining[theory.name] = {}
         for name in names:
             differences = [
-                row.states[theory.name].rates[name] - row.simulated[name]
-                for row in rows
+                row.states[theory.name].rates[name] - row.simulated[name] + (0.0 if shifts is None else shifts[name][k])
+                for k, row in enumerate(rows)
                 if row.states[theory.name] is not None
             ]
-            if not differences:
-                remaining[theory.name][name] = None
-                continue
-            square = _root_mean_square(differences) ** 2 - sampling[name] ** 2 - ((bias or {}).get(name, 0.0)) ** 2
-            remaining[theory.name][name] = math.sqrt(max(0.0, square))
+            square = _root_mean_square(differences) ** 2 - sampling[name] ** 2
+            remaining[theory.name][name] = math.sqrt(max(0.0, square)) if differences else None
     return ErrorBudget(bias, sampling, remaining)

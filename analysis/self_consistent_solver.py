@@ -277,13 +277,14 @@ def _krawczyk(coupling, mu_ext, low, high):
     centre, radius = 0.5 * (low + high), 0.5 * (high - low) * (1.0 + 1e-15)
     slope_low, slope_high = _slope_bounds(coupling, mu_ext, low, high)
     middle = np.eye(n) - 0.5 * (slope_low + slope_high)
-    half = 0.5 * (slope_high - slope_low) + 1e-14 * np.abs(middle)
+    half = 0.5 * (slope_high - slope_low)
     good = np.isfinite(middle).all((1, 2)) & np.isfinite(half).all((1, 2))
     middle = np.where(good[:, None, None], middle, np.eye(n))
     good &= np.abs(np.linalg.det(middle)) > 1e-300
     inverse = np.linalg.inv(np.where(good[:, None, None], middle, np.eye(n)))
     size = np.abs(inverse)
-    rest = np.abs(np.eye(n) - inverse @ middle) + size @ half + 1e-14
+    # Rounding is bounded entry by entry: an absolute bound would swamp rows that belong to tiny rates.
+    rest = np.abs(np.eye(n) - inverse @ middle) + size @ (half + 1e-14 * np.abs(middle))
     phi, _, _ = _rate_bounds(coupling, mu_ext, centre, centre)
     residual = centre - 0.5 * (phi[0] + phi[1])
     doubt = 0.5 * (phi[1] - phi[0]) + 1e-15 * centre
@@ -356,8 +357,9 @@ def _halve(low, high, before, slopes):
     """Boxes that hardly shrank are halved where the residual varies most; the others are kept."""
     width = high - low
     # Infinite slopes (noise reaching 0) must not make every direction equal.
-    importance = np.minimum(slopes, 1e6).max(1) * width
-    ready = np.prod(width / np.where(before > 0, before, 1.0), axis=1) < 0.3
+    weight = np.fmin(slopes, 1e3).max(1)
+    importance = weight * width
+    ready = importance.max(1) < 0.5 * (weight * before).max(1)
     split = np.flatnonzero(~ready)
     axis = importance[split].argmax(1)
     middle = 0.5 * (low[split, axis] + high[split, axis])

@@ -27,7 +27,7 @@ def _comparison(circuit, grid_threshold):
 
 
 @pytest.mark.xdist_group("heavy-1")
-def test_ramp_is_close_to_theory_without_time_step_bias(circuit, build_cache):
+def test_ramp_is_close_to_theory_without_time_step_bias(circuit):
     """Seed 5: root-mean-square difference over the 50 bins of 1 s; the sampling error is part of it."""
     comparison = _comparison(circuit, grid_threshold=False)
     assert len(comparison.rows) == 50
@@ -42,12 +42,13 @@ def test_ramp_is_close_to_theory_without_time_step_bias(circuit, build_cache):
 
 
 @pytest.mark.xdist_group("heavy-2")
-def test_ramp_on_the_grid_shows_the_bias(circuit, build_cache):
+def test_ramp_on_the_grid_shows_the_bias(circuit):
     """Seed 5, threshold tested on the grid only: the budget must put the difference down to dt."""
     comparison = _comparison(circuit, grid_threshold=True)
     assert comparison.rmse["self_consistent"]["I"] >= 0.1
     budget = comparison.error_budget
-    assert budget.dt_bias["I"] > 2 * budget.theory["self_consistent"]["I"]
+    assert budget.dt_bias["I"] > 0.1
+    assert budget.theory["self_consistent"]["I"] < 0.07
 
 
 def _level_rates(circuit, dt):
@@ -60,7 +61,7 @@ def _level_rates(circuit, dt):
 
 
 @pytest.mark.xdist_group("heavy-2")
-def test_rates_agree_with_the_limit_of_small_time_steps(circuit, build_cache):
+def test_rates_agree_with_the_limit_of_small_time_steps(circuit):
     """Seed 8; 20 s per level after 1 s of settling, standard errors from the spread of 1 s means.
 
     The limit is extrapolated linearly in dt from 0.1 and 0.05 ms, so the difference of the rate at 0.1 ms from it

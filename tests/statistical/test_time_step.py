@@ -59,7 +59,7 @@ def test_discrete_rate_refuses_bad_arguments(bad):
 
 
 @pytest.mark.xdist_group("heavy-1")
-def test_simulated_bridge_is_unbiased(build_cache):
+def test_simulated_bridge_is_unbiased():
     """Seed 11; 1e5 neurons each. Standard error <= 0.1 % for the first point; within 0.5 % of the Ricciardi rate.
 
     The second neuron, four standard deviations below threshold, fires at 0.11 Hz; its standard error is 0.35 %,
@@ -73,7 +73,7 @@ def test_simulated_bridge_is_unbiased(build_cache):
 
 
 @pytest.mark.xdist_group("heavy-2")
-def test_simulated_grid_has_the_predicted_bias(build_cache):
+def test_simulated_grid_has_the_predicted_bias():
     """Seed 12; within four standard errors of the exact theory of the stepped neuron, -12.3 % and -25.0 %."""
     first, second = measure_bias(POINTS, [0.1], duration=9.0, seed=12, grid_threshold=True)
     for one in (first, second):
