@@ -220,7 +220,7 @@ def compare(
     conditions: dict[str, Any] = {}
     for theory in theories:
         if hasattr(theory, "conditions"):
-            conditions |= theory.conditions(circuit.ratio)
+            conditions |= theory.conditions(recording.metadata.get("ratio", circuit.ratio))
     rmse = {theory.name: {name: _rmse(rows, theory.name, name) for name in names} for theory in theories}
     return Comparison(
         circuit=circuit.name,

@@ -36,7 +36,7 @@ def ensure(name: str, extras: str = "") -> Path:
     except (OSError, subprocess.CalledProcessError):
         sys.exit("Cannot make an environment; on Debian and Ubuntu install the package python3-venv.")
     target = f"{CHECKOUT}[{extras}]" if extras else str(CHECKOUT)
-    command = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-e", target]
+    command = [str(python), "-m", "pip", "install", "-qq", "--disable-pip-version-check", "-e", target]
     if subprocess.run(command, check=False).returncode:
         shutil.rmtree(folder, ignore_errors=True)
         sys.exit("The installation failed; the lines above say why (is there a network?).")

@@ -36,6 +36,8 @@ class Population:
 
     def __post_init__(self) -> None:
         check_name(self.name, "population")
+        if "_to_" in self.name:
+            raise InvalidInputError(f"population {self.name}: '_to_' is kept for names of projections; rename it")
         size = whole_number(self.size)
         if size is None or size < 1:
             raise InvalidInputError(

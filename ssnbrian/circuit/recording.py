@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
-import tempfile
+import secrets
 import zipfile
 import zlib
 from collections.abc import Mapping
@@ -70,15 +71,27 @@ class Recording:
         return (np.arange(bins) + 0.5) * self.bin_width
 
     def rates(self, start: Any = 0.0) -> dict[str, float]:
-        """Mean rate per neuron from ``start`` (s) to the end, Hz."""
+        """Mean rate per neuron from ``start`` (s, rounded to a bin) to the end, Hz.
+
+        Raises :class:`InvalidInputError` when nothing was recorded from ``start`` on.
+        """
         first = round(float(floats_of(start, "s", "start of the rates")) / self.bin_width)
         if first < 0:
             raise InvalidInputError(f"start of the rates: must not be negative, got {start}")
-        result = {}
-        for name, counts in self.counts.items():
-            span = len(counts[first:]) * self.bin_width
-            result[name] = float(counts[first:].sum() / (self.sizes[name] * span)) if span > 0 else float("nan")
-        return result
+        if first == 0 and self.duration > 0:
+            return {
+                name: float(counts.sum() / (self.sizes[name] * self.duration))
+                for name, counts in self.neuron_counts.items()
+            }
+        bins = min(len(counts) for counts in self.counts.values()) - first
+        if bins <= 0:
+            raise InvalidInputError(
+                f"nothing was recorded from {first * self.bin_width:g} s on: the recording is {self.duration:g} s long"
+            )
+        return {
+            name: float(counts[first:].sum() / (self.sizes[name] * bins * self.bin_width))
+            for name, counts in self.counts.items()
+        }
 
     def save(self, path: str | Path) -> None:
         """Write to ``path`` (.npz) so that a killed run leaves the old file or the whole new one, never half."""
@@ -102,18 +115,17 @@ class Recording:
         }
         arrays["header"] = np.frombuffer(json.dumps(header).encode(), dtype=np.uint8)
         path = Path(path)
+        temporary = path.parent / f"{path.name}.{secrets.token_hex(6)}.part"
         try:
-            handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.name, suffix=".part")
+            try:
+                with open(temporary, "xb") as stream:
+                    np.savez_compressed(stream, **arrays)
+                os.replace(temporary, path)
+            finally:
+                with contextlib.suppress(OSError):
+                    temporary.unlink(missing_ok=True)
         except OSError as error:
             raise InvalidInputError(f"cannot write '{path}': {error.strerror}") from None
-        try:
-            with os.fdopen(handle, "wb") as stream:
-                np.savez_compressed(stream, **arrays)
-            os.replace(temporary, path)
-        except OSError as error:
-            raise InvalidInputError(f"cannot write '{path}': {error.strerror}") from None
-        finally:
-            Path(temporary).unlink(missing_ok=True)
 
     @staticmethod
     def load(path: str | Path) -> Recording:

@@ -48,6 +48,7 @@ _NEURON_TEXTS = (
     "explanation",
     "source",
 )
+_EMPTY_BY_DEFAULT = ("explanation", "source", "target_equations")
 _SYNAPSE_TEXTS = ("on_pre", "target_equations", "current", "delay", "explanation", "source")
 
 
@@ -87,7 +88,7 @@ def _template_lines(kind: str, model: NeuronModel | SynapseModel, texts: tuple[s
     yield f"\n[{kind}.{model.name}]"
     for key in texts:
         value = getattr(model, key)
-        if value:
+        if value or (value is not None and key not in _EMPTY_BY_DEFAULT):
             yield _text_line(key, value)
     if isinstance(model, NeuronModel):
         for variable, expression in model.initial:

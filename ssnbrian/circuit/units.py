@@ -169,6 +169,10 @@ class Value:
     si: float
     dimension: Dimension = DIMENSIONLESS
 
+    def __post_init__(self) -> None:
+        # A numpy float prints as np.float64(…), which no file should hold.
+        object.__setattr__(self, "si", float(self.si))
+
     def to(self, unit: str) -> float:
         """The number in front of ``unit``; :class:`UnitError` when the dimension differs."""
         factor, dimension = parse_unit(unit)

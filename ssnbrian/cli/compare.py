@@ -51,7 +51,7 @@ def execute(arguments: argparse.Namespace) -> tuple[str, dict[str, Any]]:
         dt=arguments.dt,
         seed=arguments.seed,
         grid_threshold=arguments.grid_threshold,
-        runaway_rate=arguments.runaway,
+        runaway_rate=arguments.runaway or None,
         target=arguments.target,
         progress=progress,
     )

@@ -77,7 +77,8 @@ def drive_of(arguments: argparse.Namespace, circuit: Circuit) -> tuple[Drive | N
         return PiecewiseLinear([0.0, duration or 20.0], [arguments.mu, arguments.mu]), duration or 20.0
     if arguments.ramp is not None:
         length = duration or (circuit.drive.duration if circuit.drive else None) or 50.0
-        return Ramp(*arguments.ramp, duration=length), length
+        first, last = arguments.ramp
+        return Ramp(first, last, duration=length), length
     return None, duration
 
 

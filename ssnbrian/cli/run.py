@@ -71,7 +71,7 @@ def execute(arguments: argparse.Namespace) -> tuple[str, dict[str, Any]]:
         spikes=arguments.spikes,
         variables=_variables(arguments.record),
         grid_threshold=arguments.grid_threshold,
-        runaway_rate=arguments.runaway,
+        runaway_rate=arguments.runaway or None,
         target=arguments.target,
         progress=progress,
     )
@@ -82,6 +82,7 @@ def execute(arguments: argparse.Namespace) -> tuple[str, dict[str, Any]]:
     try:
         rates = mean_rates(recording, discard)
     except InvalidInputError:  # too short for a standard error
+        discard = discard if recording.completed else 0.0
         rates = {name: (rate, None) for name, rate in recording.rates(discard).items()}
     data = {
         "circuit": circuit.name,

@@ -20,6 +20,7 @@ from ssnbrian.circuit import Circuit, InvalidInputError, SsnbrianError, circuit_
 from ssnbrian.circuit.templates import whole_number
 from ssnbrian.engine.cache import BuildCache, BuildEntry
 from ssnbrian.engine.options import BuildOptions
+from ssnbrian.engine.processes import child_process
 from ssnbrian.engine.progress import Progress
 from ssnbrian.engine.toolchain import (
     CompilationError,
@@ -111,7 +112,7 @@ def run_worker(task: str, folder: Path, circuit: Circuit, progress: Progress, st
     command = [sys.executable, "-m", "ssnbrian.engine.worker", task, str(folder)]
     with (
         open(folder / "worker.log", "w+") as log,
-        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True, env=child_environment()) as child,
+        child_process(command, stderr=log, env=child_environment()) as child,
     ):
         assert child.stdout is not None
         for line in child.stdout:
@@ -137,9 +138,7 @@ def _make(folder: Path, progress: Progress) -> None:
     command = ["make", f"-j{os.cpu_count() or 1}", "DEPS=", f"CXX={compiler_command()}"]
     sources = max(1, sum(1 for _ in folder.rglob("*.cpp")))
     lines: list[str] = []
-    with subprocess.Popen(
-        command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace"
-    ) as child:
+    with child_process(command, cwd=folder, stderr=subprocess.STDOUT) as child:
         assert child.stdout is not None
         for line in child.stdout:
             lines.append(line.rstrip())

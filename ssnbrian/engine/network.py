@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -60,6 +61,15 @@ def neuron_equations(circuit: Circuit, population: Population, options: BuildOpt
     lines.append("counted : 1 (shared)")
     lines.append(crossing_of(population, options).equations)
     return "\n".join(line for line in lines if line)
+
+
+@contextmanager
+def _naming(what: str) -> Iterator[None]:
+    """Say where Brian2 found an error; its own message often does not."""
+    try:
+        yield
+    except Exception as error:
+        raise RuntimeError(f"{what}:") from error
 
 
 @dataclass(frozen=True)
@@ -135,13 +145,15 @@ def assemble(
     ``drives`` and ``tallies`` map populations to Brian2 functions (a tally of None counts nothing).
     ``after_parameters`` is called when the shared parameters are set and before delays and initial values.
     """
-    groups = {
-        population.name: _neuron_group(circuit, population, options, drives[population.name], tallies[population.name])
-        for population in circuit.populations
-    }
-    synapses = {projection.name: _synapses(projection, groups) for projection in circuit.projections}
+    groups, synapses = {}, {}
+    for population in circuit.populations:
+        name = population.name
+        with _naming(f"population {name}"):
+            groups[name] = _neuron_group(circuit, population, options, drives[name], tallies[name])
     for projection in circuit.projections:
-        synapses[projection.name].connect(**connection_arguments(projection))
+        with _naming(f"projection {projection.name}"):
+            synapses[projection.name] = _synapses(projection, groups)
+            synapses[projection.name].connect(**connection_arguments(projection))
     owners = {brian_object.name: brian_object for brian_object in [*groups.values(), *synapses.values()]}
     for (owner, name), value in shared_parameters(circuit).items():
         setattr(owners[owner], name, value.quantity)

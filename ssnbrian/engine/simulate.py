@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import secrets
-import subprocess
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
@@ -22,6 +21,7 @@ from ssnbrian.engine.cache import BuildCache
 from ssnbrian.engine.crossing import bridge_refusal
 from ssnbrian.engine.names import shared_parameters
 from ssnbrian.engine.options import BuildOptions, RunOptions
+from ssnbrian.engine.processes import child_process
 from ssnbrian.engine.progress import Progress, silent
 from ssnbrian.engine.variables import find_variable
 
@@ -109,16 +109,12 @@ def _run_program(command: list[str], cwd: Path, folder: Path, progress: Progress
     progress("simulating", 0.0)
     with (
         open(folder / "errors.txt", "w+") as errors,
-        subprocess.Popen(command, cwd=cwd, stdout=subprocess.PIPE, stderr=errors, text=True) as child,
+        child_process(command, cwd=cwd, stderr=errors) as child,
     ):
         assert child.stdout is not None
-        try:
-            for line in child.stdout:
-                if line.startswith("progress "):
-                    progress("simulating", min(1.0, float(line.split()[1])))
-        except BaseException:
-            child.kill()
-            raise
+        for line in child.stdout:
+            if line.startswith("progress "):
+                progress("simulating", min(1.0, float(line.split()[1])))
         child.wait()
         errors.seek(0)
         said = errors.read().strip()
@@ -234,7 +230,7 @@ def simulate(
     state = _initial_arrays(circuit, initial or {})
     run = _run_options(circuit, drive, ratio, duration, dt, seed, bin_width, runaway_rate, state)
     started = time.monotonic()
-    metadata = _metadata(circuit, run, options, target)
+    metadata = _metadata(circuit, run, options, target) | {"ratio": circuit.ratio if ratio is None else float(ratio)}
     with tempfile.TemporaryDirectory(prefix="ssnbrian-") as name:
         folder = Path(name)
         results = folder / "results"

@@ -47,9 +47,7 @@ def test_published_errors_of_the_fit():
 
 def test_exponents_over_the_published_grid():
     """Over σ 1…5 mV/√s and τ 7…23 ms the published exponents run from 1.96 to 4.61."""
-    exponents = [
-        fit_transfer(s, t).n for s in (1.0, 2.0, 3.0, 4.0, 5.0) for t in (0.007, 0.011, 0.017, 0.023)
-    ]
+    exponents = [fit_transfer(s, t).n for s in (1.0, 2.0, 3.0, 4.0, 5.0) for t in (0.007, 0.011, 0.017, 0.023)]
     assert min(exponents) == pytest.approx(1.96, abs=0.15)
     assert max(exponents) == pytest.approx(4.61, abs=0.15)
 

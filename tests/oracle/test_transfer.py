@@ -127,9 +127,7 @@ def test_noiseless_limit():
     assert rate_derivatives(1.0, [0.0], 0.5)[0][0] == 0.0
     slope, noise_slope = rate_derivatives(60.0, 0.0, 0.02)
     step = 1e-5
-    assert slope == pytest.approx(
-        (rate(60 + step, 0.0, 0.02) - rate(60 - step, 0.0, 0.02)) / (2 * step), rel=1e-8
-    )
+    assert slope == pytest.approx((rate(60 + step, 0.0, 0.02) - rate(60 - step, 0.0, 0.02)) / (2 * step), rel=1e-8)
     assert noise_slope == 0.0
 
 
@@ -144,9 +142,7 @@ def test_extreme_drive_gives_numbers():
 def test_reference_values():
     """The digits are those published with the reference network: Φ at σ = 3 mV/√s."""
     mu = [0.0, 10.0, 20.0, 30.0]
-    np.testing.assert_allclose(
-        rate(mu, 3.0, 0.02), [0.228177, 1.266620, 4.335952, 10.028505], atol=5e-7, rtol=0
-    )
+    np.testing.assert_allclose(rate(mu, 3.0, 0.02), [0.228177, 1.266620, 4.335952, 10.028505], atol=5e-7, rtol=0)
     expected = [0.00266867, 0.0195344, 0.112142, 0.500682]
     np.testing.assert_allclose(rate(mu, 3.0, 0.01), expected, rtol=3e-6)
 
@@ -217,9 +213,9 @@ def test_inverse_at_the_ends():
     assert mean_input(1 / (0.02 * np.log(6.0)), 0.0, 0.02) == pytest.approx(60.0, rel=1e-14)
     assert mean_input(1e-300, 0.0, 0.02) == 50.0
     nearly = np.nextafter(500.0, 0)
-    assert rate(
-        mean_input(nearly, 3.0, 0.02, refractory=0.002), 3.0, 0.02, refractory=0.002
-    ) == pytest.approx(nearly, rel=1e-15)
+    assert rate(mean_input(nearly, 3.0, 0.02, refractory=0.002), 3.0, 0.02, refractory=0.002) == pytest.approx(
+        nearly, rel=1e-15
+    )
     for impossible in (500.0, 501.0, [10.0, 600.0]):
         with pytest.raises(ValueError, match=r"1/refractory = 500"):
             mean_input(impossible, 3.0, 0.02, refractory=0.002)
@@ -248,9 +244,7 @@ def test_array_shapes_and_chunks():
     assert rate([], 3.0, 0.02).shape == (0,)
     assert rate(10, 3, [0.02, 0.01]).shape == (2,)  # an array in any single place
     assert rate(10, 3, 0.02, 1, [0.0, 0.5]).shape == (2,)
-    assert rate(10, 3, 0.02, 1, 0, [0.0, 0.5])[1] == pytest.approx(
-        1 / (0.5 + 1 / rate(10.0, 3.0, 0.02)), rel=1e-13
-    )
+    assert rate(10, 3, 0.02, 1, 0, [0.0, 0.5])[1] == pytest.approx(1 / (0.5 + 1 / rate(10.0, 3.0, 0.02)), rel=1e-13)
     assert rate(60, [0.0, 1e-300, 3.0], 0.02)[0] == rate(60, 0.0, 0.02)
     assert isinstance(rate(10, 3, 0.02), float)
 

@@ -1,0 +1,342 @@
+"""The random numbers of ``random_numbers.h``: their bits, their statistics and their place in Brian2.
+
+The bits are compared with a reference in plain Python, typed here from the publications. The statistics are sums
+made by ``random_numbers_harness.cpp`` and judged here. Every seed is fixed, so that a statistical test gives the
+same result each time; its limits are those that a good generator would exceed rarely with any seed:
+
+* a mean or a count: 5 standard errors (two-sided probability 6e-7 each, about 120 such values in all; more for the
+  smallest tail counts, see there);
+* a chi-square: p in [1e-4, 1 - 1e-4]. Both ends count: a generator that fills the bins too evenly is not random.
+
+That one p of .003 is no fault was settled over 120 seeds with 1e8 numbers each and 4096 bins: the p of the
+chi-squares were uniform (Kolmogorov--Smirnov p .23 for the uniforms, .68 for the normals).
+"""
+
+import math
+import os
+import subprocess
+from pathlib import Path
+from types import SimpleNamespace
+
+import brian2
+import numpy as np
+import pytest
+from brian2 import Network, NeuronGroup, ms, prefs, set_device
+from brian2.core.functions import DEFAULT_FUNCTIONS
+from brian2.devices import get_device, reset_device
+from brian2.devices.cpp_standalone.codeobject import CPPStandaloneCodeObject
+from brian2.devices.cpp_standalone.device import CPPStandaloneDevice
+from scipy import stats
+
+from ssnbrian.device import random_numbers
+
+HERE = Path(__file__).resolve().parent
+BRIAN_FLAGS = ["-O3", "-ffast-math", "-fno-finite-math-only", "-march=native"]
+#: Brian2's own flags with the widest vectors of the machine, the same without AVX-512, and strict plain x86-64.
+FLAG_SETS = {
+    "native": BRIAN_FLAGS,
+    "no_avx512": [*BRIAN_FLAGS, "-mno-avx512f"],
+    "sse2": ["-O2", "-msse2"],
+}
+#: Flag set, seed and how many numbers. The counts are multiples of the 65536 that the harness makes at once.
+STATISTICS = [("native", 7, 1536 * 65536), ("no_avx512", 11, 320 * 65536)]
+LEVELS = np.array([3, 4, 5, 5.5])
+TOLERANCE_IN_SE = 5
+ACCEPTED_P = (1e-4, 1 - 1e-4)
+STREAM_SEED, STREAM_LENGTH = 12345, 5000
+MASK32, MASK64 = 2**32 - 1, 2**64 - 1
+
+
+def reference_words(seed, draws, lanes=16):
+    """Words of xoshiro128++ in `lanes` lanes, started by splitmix64, in the order draw by draw."""
+
+    def splitmix64():
+        nonlocal seed
+        seed = (seed + 0x9E3779B97F4A7C15) & MASK64
+        z = ((seed ^ seed >> 30) * 0xBF58476D1CE4E5B9) & MASK64
+        z = ((z ^ z >> 27) * 0x94D049BB133111EB) & MASK64
+        return z ^ z >> 31
+
+    def rotated(x, by):
+        return ((x << by) | (x >> (32 - by))) & MASK32
+
+    states = []
+    for _ in range(lanes):
+        first, second = splitmix64(), splitmix64()
+        states.append([first & MASK32, first >> 32, second & MASK32, second >> 32])
+    words = []
+    for _ in range(draws):
+        for s in states:
+            words.append((rotated((s[0] + s[3]) & MASK32, 7) + s[0]) & MASK32)
+            t = (s[1] << 9) & MASK32
+            s[2] ^= s[0]
+            s[3] ^= s[1]
+            s[1] ^= s[2]
+            s[0] ^= s[3]
+            s[2] ^= t
+            s[3] = rotated(s[3], 11)
+    return np.array(words, dtype=np.uint64)
+
+
+def open_uniform(high, low):
+    bits = high << np.uint64(32) | low
+    return ((bits >> np.uint64(12)).astype(float) * 2 + 1) * 2.0**-53
+
+
+def reference_uniforms(seed, count):
+    blocks = reference_words(seed, 128 * -(-count // 1024)).reshape(-1, 2, 1024)
+    return open_uniform(blocks[:, 0], blocks[:, 1]).ravel()[:count]
+
+
+def reference_normals(seed, count, blocks_of_uniforms=0):
+    """Normals of a stream from which so many blocks of 1024 uniforms (128 draws each) were taken before."""
+    before = 128 * blocks_of_uniforms
+    words = reference_words(seed, before + 96 * -(-count // 1024))[before * 16 :]
+    high, low, turn = words.reshape(-1, 3, 512).swapaxes(0, 1)
+    radius = np.sqrt(-2 * np.log(open_uniform(high, low)))
+    angle = np.pi * (open_uniform(turn, (low & np.uint64(0xFFE)) << np.uint64(20)) - 0.5)
+    side = np.where(low & np.uint64(1), -1, 1)
+    return np.concatenate([radius * np.cos(angle) * side, radius * np.sin(angle)], axis=1).ravel()[:count]
+
+
+def chi_square_p(counts):
+    return stats.chisquare(counts).pvalue
+
+
+@pytest.fixture(scope="module")
+def harness(tmp_path_factory):
+    """A function that runs the harness built with one of FLAG_SETS and returns its sums by name."""
+    folder = tmp_path_factory.mktemp("random_numbers")
+    # The first translation unit and this one must see the same generator.
+    (folder / "elsewhere.cpp").write_text(
+        '#include "random_numbers.h"\ndouble normal_from_elsewhere() { return ssnbrian::generator().normal(); }\n'
+    )
+    stats.norm.ppf(np.arange(1, 4096) / 4096).tofile(folder / "bounds")
+    sources = [str(HERE / "random_numbers_harness.cpp"), str(folder / "elsewhere.cpp")]
+    strict = ["-std=c++11", "-Wall", "-Wextra", "-Werror", f"-I{random_numbers.INCLUDE_DIR}"]
+    compilers = [
+        subprocess.Popen([os.environ.get("CXX", "g++"), *strict, *flags, *sources, "-o", str(folder / name)])
+        for name, flags in FLAG_SETS.items()
+    ]
+    assert [compiler.wait() for compiler in compilers] == [0] * len(compilers)
+
+    def run(flag_set, kind, seed, count):
+        command = [str(folder / flag_set), kind, str(seed), str(count), str(folder / "bounds")]
+        output = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+        lines = (line.split() for line in output.splitlines())
+        return {name: np.array(values, dtype=float) for name, *values in lines}
+
+    return run
+
+
+@pytest.fixture(scope="module", params=STATISTICS, ids=lambda case: case[0])
+def normals(request, harness):
+    flag_set, seed, n = request.param
+    return SimpleNamespace(n=n, **harness(flag_set, "normals", seed, n))
+
+
+@pytest.fixture(scope="module", params=STATISTICS, ids=lambda case: case[0])
+def uniforms(request, harness):
+    flag_set, seed, n = request.param
+    return SimpleNamespace(n=n, **harness(flag_set, "uniforms", seed, n))
+
+
+@pytest.fixture(scope="module")
+def streams(harness):
+    return {flag_set: harness(flag_set, "stream", STREAM_SEED, STREAM_LENGTH) for flag_set in FLAG_SETS}
+
+
+def test_uniforms_have_the_bits_of_the_reference_with_any_flags(streams):
+    expected = reference_uniforms(STREAM_SEED, STREAM_LENGTH)
+    for stream in streams.values():
+        np.testing.assert_array_equal(stream["uniforms"], expected)
+        np.testing.assert_array_equal(stream["bulk_uniforms"], expected)
+
+
+def test_normals_are_box_muller_of_the_reference_bits(streams):
+    expected = reference_normals(STREAM_SEED, STREAM_LENGTH)
+    for stream in streams.values():
+        assert np.abs(stream["normals"] - expected).max() < 1e-12
+        np.testing.assert_array_equal(stream["bulk_normals"], stream["normals"])
+
+
+def test_translation_units_share_one_generator(streams):
+    """The second unit goes on where the first stopped."""
+    for stream in streams.values():
+        np.testing.assert_array_equal(stream["shared"], stream["normals"][:2])
+
+
+def test_without_a_seed_two_processes_differ(streams):
+    assert [stream["unseeded"][0] for stream in streams.values()] == [0] * len(streams)
+    assert len({stream["unseeded"][1] for stream in streams.values()}) == len(streams)
+
+
+def test_all_64_bits_of_a_seed_count_and_close_seeds_are_unrelated(harness):
+    """Seeds 0-3 and some with high bits. SE of a correlation of 5000 numbers 0.014, tolerance 5 SE."""
+    seeds = [0, 1, 2, 3, 2**32, 2**32 + 1, 2**63, MASK64]
+    rows = []
+    for seed in seeds:
+        stream = harness("native", "stream", seed, STREAM_LENGTH)
+        np.testing.assert_array_equal(stream["uniforms"], reference_uniforms(seed, STREAM_LENGTH))
+        rows.append(stream["normals"])
+    correlations = np.corrcoef(rows)[np.triu_indices(len(seeds), 1)]
+    assert np.abs(correlations).max() * math.sqrt(STREAM_LENGTH) < TOLERANCE_IN_SE
+
+
+def test_moments_1_to_6(normals):
+    """Seed 7, 1.0e8 numbers: SE 1.0e-4, 1.4e-4, 3.9e-4, 9.8e-4, 3.1e-3, 1.0e-2; tolerance 5 SE.
+
+    Without AVX-512: seed 11, 2.1e7 numbers, SE 2.2 times as large.
+    """
+    mean = [0 if k % 2 else math.prod(range(1, k, 2)) for k in range(13)]
+    for k, total in enumerate(normals.moments, start=1):
+        standard_error = math.sqrt((mean[2 * k] - mean[k] ** 2) / normals.n)
+        assert abs(total / normals.n - mean[k]) < TOLERANCE_IN_SE * standard_error, k
+
+
+def test_tails(normals):
+    """Counts beyond 3, 4, 5 and 5.5 sd on each side: seed 7, 1.0e8 numbers: expected 135886, 3188, 28.9, 1.9.
+
+    SE 368, 56, 5.4, 1.4, the root of the expected count; tolerance 5 SE. Without AVX-512 (seed 11, 2.1e7
+    numbers): expected 28310, 664, 6.0, 0.4, SE 168, 26, 2.5, 0.6. Counts below ten are Poisson: there 5 SE are
+    exceeded with a probability of up to 1e-3, and none is no failure; the comparison with Box--Muller fills the gap.
+    """
+    expected = normals.n * np.tile(stats.norm.sf(LEVELS), 2)
+    assert np.all(np.abs(normals.tails - expected) < TOLERANCE_IN_SE * np.sqrt(expected))
+
+
+@pytest.mark.parametrize("counts", ["bins", "pairs", "partners"])
+def test_normals_fill_equiprobable_cells(normals, counts):
+    """Chi-square over 4096 bins, and over 64 x 64 cells of neighbours and of pairs with one radius.
+
+    Seed 7, 1.0e8 numbers (SE of a bin .64 % of it); without AVX-512 seed 11, 2.1e7 numbers (1.4 %). p in ACCEPTED_P.
+    """
+    cells = getattr(normals, counts)
+    assert cells.sum() == normals.n / (1 if counts == "bins" else 2)
+    assert ACCEPTED_P[0] < chi_square_p(cells) < ACCEPTED_P[1]
+
+
+def test_lags(normals):
+    """Mean of z[i] z[i - lag] over 36 lags up to 1024: seed 7, 1.0e8 numbers, SE 1.0e-4; tolerance 5 SE.
+
+    They hold the lanes (16), the two normals of a pair (512) and the next block (1024). Without AVX-512: seed
+    11, 2.1e7 numbers, SE 2.2e-4.
+    """
+    assert {1, 16, 512, 1024} <= set(normals.lags)
+    assert np.abs(normals.products).max() / math.sqrt(normals.n) < TOLERANCE_IN_SE
+
+
+@pytest.mark.parametrize("counts", ["bins", "pairs", "lane_pairs"])
+def test_uniforms_fill_equal_cells(uniforms, counts):
+    """Chi-square over 4096 bins, and over 64 x 64 cells of neighbours and of two draws of one lane.
+
+    Seed 7, 1.0e8 numbers (SE of a bin .64 % of it); without AVX-512 seed 11, 2.1e7 numbers (1.4 %). p in ACCEPTED_P.
+    """
+    cells = getattr(uniforms, counts)
+    assert cells.sum() == uniforms.n / (1 if counts == "bins" else 2)
+    assert ACCEPTED_P[0] < chi_square_p(cells) < ACCEPTED_P[1]
+
+
+def test_uniforms_reach_both_ends_of_the_open_interval(uniforms):
+    """n times the distance from an end is exponential with mean (and SE) 1: above 15 with probability 3e-7."""
+    low, high = uniforms.ends
+    assert 0 < low < 15 / uniforms.n
+    assert 0 < 1 - high < 15 / uniforms.n
+
+
+def registered(name):
+    return DEFAULT_FUNCTIONS[name].implementations._implementations[CPPStandaloneCodeObject]
+
+
+def test_install_undone_gives_the_functions_of_brian_back():
+    before = registered("rand"), registered("randn"), CPPStandaloneDevice.seed
+    with random_numbers.install():
+        outer = registered("rand"), registered("randn"), CPPStandaloneDevice.seed
+        assert not set(before) & set(outer)
+        for name, method in (("rand", "uniform"), ("randn", "normal")):
+            assert f"ssnbrian::generator().{method}(" in registered(name).get_code(None)["support_code"]
+        with random_numbers.install():
+            assert not set(outer) & {registered("rand"), registered("randn"), CPPStandaloneDevice.seed}
+        assert outer == (registered("rand"), registered("randn"), CPPStandaloneDevice.seed)
+    assert before == (registered("rand"), registered("randn"), CPPStandaloneDevice.seed)
+
+
+def test_with_openmp_brian_keeps_its_generators(monkeypatch):
+    """With threads the code is Brian2's own for threads, which draws from one generator per thread."""
+    original = {name: registered(name) for name in ("rand", "randn")}
+    monkeypatch.setitem(prefs, "devices.cpp_standalone.openmp_threads", 2)
+    with random_numbers.install():
+        for name, implementation in original.items():
+            assert registered(name) is not implementation
+            assert registered(name).get_code(None) == implementation.get_code(None)
+            assert "omp_get_thread_num" in registered(name).get_code(None)["support_code"]
+
+
+@pytest.fixture(scope="module")
+def brian_runs(tmp_path_factory):
+    """Runs of one Brian2 binary that is seeded in all three ways in turn; a function of the seed at the start."""
+    folder = str(tmp_path_factory.mktemp("brian"))
+    with random_numbers.install():
+        set_device("cpp_standalone", build_on_run=False)
+        try:
+            device = get_device()
+            make_arguments = prefs.devices.cpp_standalone.extra_make_args_unix
+            prefs.devices.cpp_standalone.extra_make_args_unix = ["-j2"]
+            random_numbers.seed_at_start(device, 'std::strtoull(std::getenv("TEST_SEED"), nullptr, 10)')
+            group = NeuronGroup(
+                1500,
+                """dv/dt = -v / (10*ms) + sqrt(2 / (10*ms)) * xi : 1
+                   at_start : 1
+                   in_script : 1
+                   from_system : 1""",
+                method="euler",
+                name="random_numbers_group",
+            )
+            network = Network(group)
+            group.at_start = "rand()"
+            network.run(0.1 * ms)
+            brian2.seed(5)
+            group.in_script = "rand()"
+            brian2.seed()
+            group.from_system = "rand()"
+            device.build(directory=folder, run=False)
+
+            def run(seed):
+                os.environ["TEST_SEED"] = str(seed)
+                device.run(directory=folder)
+                names = ("v", "at_start", "in_script", "from_system")
+                return SimpleNamespace(**{name: np.array(getattr(group, name)) for name in names})
+
+            runs = SimpleNamespace(first=run(2**40 + 3), again=run(2**40 + 3), other=run(4))
+        finally:
+            os.environ.pop("TEST_SEED", None)
+            prefs.devices.cpp_standalone.extra_make_args_unix = make_arguments
+            get_device().reinit()
+            reset_device()
+    return runs
+
+
+def test_seed_at_start_rules_what_a_binary_draws(brian_runs):
+    """The draws before ``brian2.seed`` are those of the reference with the seed of the run: all 64 bits count."""
+    np.testing.assert_array_equal(brian_runs.first.at_start, reference_uniforms(2**40 + 3, 1500))
+    np.testing.assert_array_equal(brian_runs.other.at_start, reference_uniforms(4, 1500))
+    np.testing.assert_array_equal(brian_runs.first.v, brian_runs.again.v)
+    assert not np.any(brian_runs.first.v == brian_runs.other.v)
+
+
+def test_xi_is_drawn_from_the_normals(brian_runs):
+    """One Euler step from 0: v is sqrt(2 dt / tau) times the normals that follow two blocks of uniforms."""
+    z = reference_normals(4, 1500, blocks_of_uniforms=2)
+    np.testing.assert_allclose(brian_runs.other.v, math.sqrt(2 * 0.1 / 10) * z, rtol=0, atol=1e-12)
+
+
+def test_seed_in_the_script_overrides_the_seed_at_start(brian_runs):
+    """``seed(5)`` seeds Brian2's mt19937, which is numpy's legacy one, and two of its numbers seed ours."""
+    high, low = (int(x * 2**32) for x in np.random.RandomState(5).random_sample(2))
+    expected = reference_uniforms(high << 32 | low, 1500)
+    for run in (brian_runs.first, brian_runs.again, brian_runs.other):
+        np.testing.assert_array_equal(run.in_script, expected)
+
+
+def test_without_a_seed_in_the_script_two_runs_differ(brian_runs):
+    assert not np.any(brian_runs.first.from_system == brian_runs.again.from_system)
