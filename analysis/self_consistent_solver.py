@@ -82,7 +82,9 @@ class Coupling:
             raise ValueError(f"signs must be +1 (excitatory) or -1 (inhibitory), got {self.signs.tolist()}")
         for name in ("weights", "variances"):
             if (getattr(self, name) < 0).any():
-                raise ValueError(f"{name} must be ≥ 0 (signs says who inhibits), got {getattr(self, name).tolist()}")
+                raise ValueError(
+                    f"{name} must be ≥ 0 (signs says who inhibits), got {getattr(self, name).tolist()}"
+                )
         rate(0.0, self.sigma, self.tau, self.threshold, self.reset, self.refractory)  # checks the ranges
 
     @property
@@ -155,7 +157,9 @@ def find_states(coupling, mu_ext, maximum_rate=100.0):
     n = len(coupling.populations)
     mu_ext = np.asarray(mu_ext, float)
     if mu_ext.shape != (n,) or not np.isfinite(mu_ext).all():
-        raise ValueError(f"mu_ext must be {n} finite numbers in mV/s, one per population, got {mu_ext.tolist()}")
+        raise ValueError(
+            f"mu_ext must be {n} finite numbers in mV/s, one per population, got {mu_ext.tolist()}"
+        )
     if not (np.isfinite(maximum_rate) and maximum_rate > 0):
         raise ValueError(f"maximum_rate={maximum_rate!r}; expected a finite rate above 0, in Hz")
     low, high = np.zeros((1, n)), np.full((1, n), float(maximum_rate))
@@ -280,8 +284,8 @@ def _krawczyk(coupling, mu_ext, low, high):
     half = 0.5 * (slope_high - slope_low)
     good = np.isfinite(middle).all((1, 2)) & np.isfinite(half).all((1, 2))
     middle = np.where(good[:, None, None], middle, np.eye(n))
-    good &= np.abs(np.linalg.det(middle)) > 1e-300
-    inverse = np.linalg.inv(np.where(good[:, None, None], middle, np.eye(n)))
+    inverse, solvable = _scaled_inverse(middle, high)
+    good &= solvable
     size = np.abs(inverse)
     # Rounding is bounded entry by entry: an absolute bound would swamp rows that belong to tiny rates.
     rest = np.abs(np.eye(n) - inverse @ middle) + size @ (half + 1e-14 * np.abs(middle))
@@ -297,6 +301,22 @@ def _krawczyk(coupling, mu_ext, low, high):
     return image, spread, np.abs(middle) + half, regular
 
 
+def _scaled_inverse(matrix, rates):
+    """Inverses of matrices (m, n, n), and which exist, computed in units of the rates (m, n).
+
+    Rates may differ by a hundred orders of magnitude; without the scaling, pivoting would mix rounding errors of
+    the large ones into the rows of the tiny ones.
+    """
+    unit = np.maximum(rates, 1e-300)
+    ratio = unit[:, None, :] / unit[:, :, None]
+    scaled = matrix * ratio
+    exists = np.isfinite(scaled).all((1, 2))
+    scaled = np.where(exists[:, None, None], scaled, np.eye(matrix.shape[1]))
+    exists &= np.abs(np.linalg.det(scaled)) > 1e-300
+    scaled = np.where(exists[:, None, None], scaled, np.eye(matrix.shape[1]))
+    return np.linalg.inv(scaled) / ratio, exists
+
+
 def _settle(coupling, mu_ext, low, high):
     """(state, low, high) of the one state in a box that holds at most one; None if none is found there."""
     point = 0.5 * (low + high)
@@ -304,9 +324,10 @@ def _settle(coupling, mu_ext, low, high):
         mu, sigma = coupling.inputs(point, mu_ext)
         residual = point - rate(mu, sigma, *coupling.neuron)
         matrix = np.eye(len(point)) - jacobian(coupling, point, mu_ext)
-        if not np.isfinite(matrix).all() or np.linalg.det(matrix) == 0.0:
+        inverse, solvable = _scaled_inverse(matrix[None], high[None])
+        if not solvable[0]:
             break
-        following = np.clip(point - np.linalg.solve(matrix, residual), low, high)
+        following = np.clip(point - inverse[0] @ residual, low, high)
         done = (np.abs(following - point) <= 1e-15 * point).all()
         point = following
         if done:
@@ -366,4 +387,6 @@ def _halve(low, high, before, slopes):
     left_high, right_low = high[split].copy(), low[split].copy()
     left_high[np.arange(len(split)), axis] = middle
     right_low[np.arange(len(split)), axis] = middle
-    return np.concatenate([low[ready], low[split], right_low]), np.concatenate([high[ready], left_high, high[split]])
+    return np.concatenate([low[ready], low[split], right_low]), np.concatenate(
+        [high[ready], left_high, high[split]]
+    )
