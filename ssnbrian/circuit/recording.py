@@ -119,7 +119,7 @@ class Recording:
         try:
             try:
                 with open(temporary, "xb") as stream:
-                    np.savez_compressed(stream, **arrays)
+                    np.savez_compressed(stream, **arrays)  # type: ignore[arg-type]
                 os.replace(temporary, path)
             finally:
                 with contextlib.suppress(OSError):

@@ -32,7 +32,9 @@ def whole_number(given: Any) -> int | None:
     """``given`` as an int when it is a whole number (50, 50.0, a numpy integer), None otherwise."""
     if isinstance(given, bool) or not isinstance(given, Real):
         return None
-    return int(given) if isinstance(given, Integral) or float(given).is_integer() else None
+    if isinstance(given, Integral):
+        return int(given)
+    return int(float(given)) if float(given).is_integer() else None
 
 
 def _check_parameters(parameters: tuple[Parameter, ...], owner: str, taken: frozenset[str]) -> None:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import ssnbrian
-from ssnbrian.circuit import Circuit, InvalidInputError, SsnbrianError, circuit_to_toml
+from ssnbrian.circuit import Circuit, InvalidInputError, NeuronModel, SsnbrianError, SynapseModel, circuit_to_toml
 from ssnbrian.circuit.templates import whole_number
 from ssnbrian.engine.cache import BuildCache, BuildEntry
 from ssnbrian.engine.options import BuildOptions
@@ -65,29 +65,21 @@ def _own_sources() -> str:
     return digest.hexdigest()
 
 
+def _template(model: NeuronModel | SynapseModel) -> dict[str, Any]:
+    """What of a template is compiled: its texts and the names and units of its parameters."""
+    fields = {key: value for key, value in asdict(model).items() if key not in ("explanation", "source")}
+    fields["parameters"] = [[parameter.name, parameter.unit] for parameter in model.parameters]
+    return fields
+
+
 def structure_key(circuit: Circuit, options: BuildOptions) -> str:
     """Identity of what is compiled: templates, sizes, connection rules and recording, not parameter values.
 
     The versions of Brian2 and of this package, the processor and the compiler's flags belong to it.
     """
-    populations = [
-        {
-            "name": one.name,
-            "size": one.size,
-            "neuron": {**asdict(one.neuron), "parameters": [(p.name, p.unit) for p in one.neuron.parameters]},
-        }
-        for one in circuit.populations
-    ]
+    populations = [[one.name, one.size, _template(one.neuron)] for one in circuit.populations]
     projections = [
-        {
-            "name": one.name,
-            "rule": [type(one.rule).__name__, asdict(one.rule)],
-            "synapse": {
-                **asdict(one.synapse),
-                "parameters": [(p.name, p.unit) for p in one.synapse.parameters],
-            },
-        }
-        for one in circuit.projections
+        [one.name, type(one.rule).__name__, asdict(one.rule), _template(one.synapse)] for one in circuit.projections
     ]
     surroundings = [
         version("brian2"),

@@ -10,7 +10,7 @@ from typing import Any
 import brian2
 
 from ssnbrian.circuit import AllToAll, Bernoulli, Circuit, FixedInDegree, Population, Projection
-from ssnbrian.circuit.units import parse_unit
+from ssnbrian.circuit.units import DIMENSIONLESS, parse_unit
 from ssnbrian.engine.crossing import Crossing, bridge_crossing, bridge_refusal, grid_crossing
 from ssnbrian.engine.exact_step import ExactLinearStep
 from ssnbrian.engine.names import group_name, rename, renamed_in_target, shared_parameters, synapses_name
@@ -22,7 +22,7 @@ def brian_unit(unit: str) -> str:
     _, dimension = parse_unit(unit)
     names = ("metre", "kilogram", "second", "amp", "kelvin", "mole", "candle")
     volt = parse_unit("V")[1]
-    for text, factor in (("volt", volt), ("1", (0,) * 7)):
+    for text, factor in (("volt", volt), ("1", DIMENSIONLESS)):
         rest = [float(a - b) for a, b in zip(dimension, factor, strict=True)]
         if not any(rest[:2]) and not any(rest[3:]):
             power = f"second**{rest[2]:g}".removesuffix("**1") if rest[2] else "1"

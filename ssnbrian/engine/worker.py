@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import shutil
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -18,14 +17,14 @@ import brian2
 import numpy as np
 from brian2 import second, volt
 
-from ssnbrian.circuit import Circuit, Drive, load_circuit
+from ssnbrian.circuit import Circuit, load_circuit
 from ssnbrian.engine.network import AssembledNetwork, assemble, group_name
 from ssnbrian.engine.options import BuildOptions
 
 RUNTIME_HEADER = "ssnbrian_runtime.h"
 
 
-def _function(implementation: Any, code: str, return_unit: Any) -> Any:
+def brian2_function(implementation: Any, code: str, return_unit: Any) -> Any:
     function = brian2.Function(
         implementation, arg_units=[second], arg_names=["t"], return_unit=return_unit, stateless=False
     )
@@ -38,13 +37,13 @@ def _standalone_functions(circuit: Circuit) -> tuple[dict[str, Any], dict[str, A
     drives, tallies = {}, {}
     for index, population in enumerate(circuit.populations):
         code = f"inline double mu_drive(double t) {{ return ssnbrian::drive({index}, t); }}"
-        drives[population.name] = _function(lambda t: t * volt / second**2, code, volt / second)
+        drives[population.name] = brian2_function(lambda t: t * volt / second**2, code, volt / second)
         spikes = f"brian::_array_{group_name(population.name)}__spikespace"
         code = (
             f"inline double tally(double t) {{ return ssnbrian::tally({index}, {spikes}[{population.size}], "
             f"{population.size}); }}"
         )
-        tallies[population.name] = _function(lambda t: t, code, 1)
+        tallies[population.name] = brian2_function(lambda t: t, code, 1)
     return drives, tallies
 
 
@@ -66,7 +65,7 @@ def _release_duration(device: Any) -> None:
     raise RuntimeError("Brian2 generated no network run")
 
 
-def _manifest(assembled: AssembledNetwork, options: BuildOptions, file_of: Any) -> dict[str, Any]:
+def manifest_of(assembled: AssembledNetwork, options: BuildOptions, file_of: Any) -> dict[str, Any]:
     def entry(monitor: Any, name: str) -> dict[str, str]:
         variable = monitor.variables[name]
         return {"file": file_of(variable), "dtype": np.dtype(variable.dtype).str}
@@ -89,7 +88,7 @@ def generate(folder: Path) -> None:
     """Write the C++ project of the circuit in ``folder`` with its manifest.json."""
     from ssnbrian.device import random_numbers
 
-    circuit, options = _read(folder)
+    circuit, options = read_task(folder)
     brian2.set_device("cpp_standalone", build_on_run=False)
     brian2.prefs.codegen.cpp.headers += [f'"{RUNTIME_HEADER}"']
     shutil.copy(Path(__file__).with_name(RUNTIME_HEADER), folder / RUNTIME_HEADER)
@@ -108,78 +107,11 @@ def generate(folder: Path) -> None:
         )
         _release_duration(device)
         device.build(directory=str(folder), compile=False, run=False)
-    manifest = _manifest(assembled, options, lambda variable: Path(device.get_array_filename(variable)).name)
+    manifest = manifest_of(assembled, options, lambda variable: Path(device.get_array_filename(variable)).name)
     (folder / "manifest.json").write_text(json.dumps(manifest))
 
 
-def run_numpy(folder: Path) -> None:
-    """Run the circuit on the numpy target and write the same results that a compiled program writes."""
-    circuit, options = _read(folder)
-    run = json.loads((folder / "run.json").read_text())
-    results = folder / "results"
-    brian2.prefs.codegen.target = "numpy"
-    brian2.defaultclock.dt = run["dt"] * second
-    brian2.seed(run["seed"])
-    drives, counts = {}, {}
-    for population in circuit.populations:
-        knots = run["drives"][population.name]
-        drive = Drive("run", tuple(knots["times"]), tuple(knots["values"]), None)
-        drives[population.name] = _function(
-            lambda t, drive=drive: drive(np.asarray(t)) * volt / second / 1000, "", volt / second
-        )
-        counts[population.name] = []
-    assembled = assemble(circuit, options, drives, dict.fromkeys(counts))
-    for owner, values in run["initial"].items():
-        group, variable = owner.split(".")
-        array = np.load(folder / values)
-        assembled.network[group].variables[variable].set_value(array)
-    status = _run_counting(assembled, run, counts, circuit)
-    for index, name in enumerate(counts):
-        np.asarray(counts[name], dtype=np.int64).tofile(results / f"counts_{index}")
-    manifest = _write_monitors(assembled, options, results)
-    (folder / "manifest.json").write_text(json.dumps(manifest))
-    (results / "outcome.txt").write_text(status)
-
-
-def _run_counting(assembled: AssembledNetwork, run: dict[str, Any], counts: dict[str, list], circuit: Circuit) -> str:
-    network, window = assembled.network, 0.1
-    smoothed = dict.fromkeys(counts, 0.0)
-    state = {"step": 0, "status": "status completed\n", "reported": time.monotonic()}
-    steps = round(run["duration"] / run["dt"])
-
-    @brian2.network_operation(when="after_thresholds")
-    def count() -> None:
-        for index, (name, group) in enumerate(assembled.groups.items()):
-            spikes = len(group.spikes)
-            if state["step"] % run["bin_steps"] == 0:
-                counts[name].append(0)
-            counts[name][-1] += spikes
-            rate = spikes / (circuit.populations[index].size * run["dt"])
-            smoothed[name] += (rate - smoothed[name]) * min(1.0, run["dt"] / window)
-            if run["runaway_rate"] and smoothed[name] > run["runaway_rate"] and "runaway" not in state["status"]:
-                state["status"] = f"status runaway {index} {(state['step'] + 1) * run['dt']}\n"
-                network.stop()
-        state["step"] += 1
-        if time.monotonic() - state["reported"] > 0.25:
-            state["reported"] = time.monotonic()
-            print("progress", state["step"] / steps, flush=True)
-
-    network.add(count)
-    started = time.monotonic()
-    network.run(run["duration"] * second, namespace={})
-    return f"{state['status']}steps {state['step']}\nloop_seconds {time.monotonic() - started}\n"
-
-
-def _write_monitors(assembled: AssembledNetwork, options: BuildOptions, results: Path) -> dict[str, Any]:
-    def file_of(variable: Any) -> str:
-        name = f"{variable.owner.name}_{variable.name}"
-        np.ascontiguousarray(variable.get_value()).tofile(results / name)
-        return name
-
-    return _manifest(assembled, options, file_of)
-
-
-def _read(folder: Path) -> tuple[Circuit, BuildOptions]:
+def read_task(folder: Path) -> tuple[Circuit, BuildOptions]:
     options = BuildOptions.from_json((folder / "options.json").read_text())
     return load_circuit(folder / "circuit.toml"), options
 
@@ -187,6 +119,8 @@ def _read(folder: Path) -> tuple[Circuit, BuildOptions]:
 def main(arguments: list[str]) -> int:
     """Entry point; a Brian2 error ends with a last line that says which."""
     task, folder = arguments[0], Path(arguments[1])
+    from ssnbrian.engine.numpy_target import run_numpy
+
     try:
         {"generate": generate, "numpy": run_numpy}[task](folder)
     except Exception as error:  # the parent process shows the reason; Brian2 raises many kinds
