@@ -1,30 +1,13 @@
-"""All steady states of the two-population stabilized supralinear network (SSN), stable, unstable and silent.
+"""Formulas of the two-population stabilized supralinear network (SSN): characteristic functions, gains, stability.
 
 The SSN of Ekelmans, Kraynyukova & Tchumatchenko 2023 (Eq 2) has the steady states (Eq 3)
 
     nu_X = a_X (mu_X - b_X)_+^n_X,
     mu_E = J_EE nu_E - J_EI nu_I + mu_ext_E,    mu_I = J_IE nu_E - J_II nu_I + mu_ext_I.
 
-With z = mu_E - b_E they are the zeros of one scalar function: ``characteristic`` (their S10), which takes the
-inhibitory rate from the excitatory equation. ``steady_state_roots`` uses the equivalent function
-
-    G(z) = J_EE nu_E(z) - J_EI nu_I(z) - z + mu_ext_E - b_E,
-
-in which nu_I(z) is the one inhibitory rate that solves the inhibitory equation at nu_E(z); it needs no division by
-J_EI and no difference of large numbers. With the gains phi_X = d nu_X / d mu_X,
-
-    G'(z) = phi_E kappa - 1,    kappa = (J_EE - phi_I det J) / (1 + phi_I J_II),
-
-phi_E and phi_I never decrease in z and kappa never increases, so the values at two points enclose G and G' between
-them, and four statements make the list of states complete:
-
-* for z < 0 (nu_E = 0) G has slope -1; more generally G falls wherever phi_E J_EE < 1;
-* det J > 0: G falls wherever phi_I > J_EE / det J, with slope at most -1;
-* det J < 0: G rises wherever phi_E > J_II / |det J|; with J_EI J_IE = 0 wherever phi_E J_EE > 1; in the end G > 0;
-* det J = 0 with all weights positive: w(z) is linear, G has the sign of
-  J_EE a_E z^n_E - J_EI a_I w^n_I - z + mu_ext_E - b_E, and one of the two powers wins beyond an explicit z.
-
-What lies between is a bounded interval of z > 0, searched by ``root_enclosure``.
+With z = mu_E - b_E they are the zeros of one scalar function. ``characteristic`` (their S10) takes the inhibitory rate
+from the excitatory equation and divides by J_EI; ``ReducedCharacteristic`` takes it from the inhibitory equation and
+serves the search for all states in ``steady_state_search``.
 Units: mu in mV/s, rates in Hz, J in mV, a in Hz/(mV/s)^n, tau in s.
 """
 
@@ -39,10 +22,8 @@ from typing import Any
 import mpmath
 import numpy as np
 
-from .root_enclosure import Array, Bounds, enclose_roots
+from .root_enclosure import Array, Bounds
 
-_RATE_LIMIT = 1e150
-"""Rates above this, in Hz, are not examined: their powers would overflow."""
 _WIDE = mpmath.MPContext()
 _WIDE.dps = 50
 
@@ -127,36 +108,6 @@ class TwoPopulationSSN:
         return n * a ** (1 / n) * np.asarray(rates, dtype=float) ** (1 - 1 / n)
 
 
-@dataclass(frozen=True)
-class Roots:
-    """All steady states at one input, by ascending z.
-
-    Attributes
-    ----------
-    z : mu_E - b_E in mV/s, shape (k,); negative where E is silent.
-    rates : (nu_E, nu_I) in Hz, shape (k, 2).
-    inputs : total mean inputs (mu_E, mu_I) in mV/s, shape (k, 2).
-    multiplicity : 1 for a simple root, 2 exactly at a fold, 3 at a cusp, shape (k,).
-    degenerate : multiplicity > 1, shape (k,).
-    complete : whether it is proven that no state is missing.
-    reason : how that is known, or why it is not.
-    """
-
-    z: np.ndarray
-    rates: np.ndarray
-    inputs: np.ndarray
-    multiplicity: np.ndarray
-    complete: bool
-    reason: str
-
-    @property
-    def degenerate(self) -> np.ndarray:
-        return self.multiplicity > 1
-
-    def __len__(self) -> int:
-        return len(self.z)
-
-
 def inhibitory_drive(ssn: TwoPopulationSSN, z: np.ndarray, mu_E: float, mu_I: float) -> np.ndarray:
     """w(z) = mu_I - b_I in mV/s when the excitatory equation holds (S10, for independent external inputs).
 
@@ -226,7 +177,18 @@ def inverse_inputs(ssn: TwoPopulationSSN, rate_E: float, rate_I: float) -> tuple
 
 
 class ReducedCharacteristic:
-    """G(z) of the module text for many inputs, as a ``root_enclosure.Family``; z > 0.
+    """G(z) for many inputs, as a ``root_enclosure.Family``; z > 0 in mV/s, G in mV/s, inputs of shape (m,).
+
+    With nu_I(z) the one inhibitory rate that solves the inhibitory equation at nu_E(z), w = mu_I - b_I and
+    m_X = mu_ext_X - b_X, the excitatory equation (Eq 3) reads
+
+        G(z) = J_EE nu_E - J_EI nu_I - z + m_E = 0,
+
+    free of the division by J_EI in S10. Since w + J_II nu_I = J_IE nu_E + m_I, the same G is, if J_II > 0,
+
+        G(z) = -(det J / J_II) nu_E + (J_EI / J_II)(w - m_I) - z + m_E,
+
+    which does not cancel at large rates when |det J| is far below J_EI J_IE; both forms are then used.
 
     Node values (k = 10): lower and upper bounds of nu_E, phi_E, w, nu_I, phi_I. Relative roundings are bounded by
     ``unit``: numpy's powers are good to 4 units in the last place, 8 are granted.
@@ -234,16 +196,33 @@ class ReducedCharacteristic:
 
     def __init__(self, ssn: TwoPopulationSSN, mu_E: np.ndarray, mu_I: np.ndarray, wide: bool = False) -> None:
         self.ssn, self.mu_E, self.mu_I, self.wide = ssn, mu_E, mu_I, wide
-        number = _WIDE.mpf if wide else float
-        self.unit = number(8 * 2.0**-52) if not wide else _WIDE.mpf(10) ** -47
+        number = self.number
+        self.unit = number(_WIDE.mpf(10) ** -47 if wide else 8 * 2.0**-52)
         self.a_E, self.n_E, self.a_I, self.n_I = (number(v) for v in (ssn.a_E, ssn.n_E, ssn.a_I, ssn.n_I))
         self.J_EE, self.J_EI, self.J_IE, self.J_II = (
             number(v) for v in (ssn.J_EE, ssn.J_EI, ssn.J_IE, ssn.J_II)
         )
-        exact = ssn.det_J_exact
-        self.det_J = _WIDE.mpf(exact.numerator) / exact.denominator if wide else ssn.det_J
+        self.det_J = self.rational(ssn.det_J_exact)
+        self.cancels = ssn.J_II > 0 and abs(ssn.det_J) < 1e-2 * ssn.J_EI * ssn.J_IE
+        if self.cancels:
+            self.det_ratio = self.rational(ssn.det_J_exact / Fraction(ssn.J_II))
+            self.weight_ratio = self.rational(Fraction(ssn.J_EI) / Fraction(ssn.J_II))
         self.m_E = self.to_array(mu_E) - number(ssn.b_E)
         self.m_I = self.to_array(mu_I) - number(ssn.b_I)
+        self.self_inhibition = number(self.J_II * self.a_I)
+
+    def number(self, value: Any) -> Array:
+        """A coefficient as a float or, in 50 digits, an array without axes: a bare mpf times an array is slow."""
+        return np.array(_WIDE.mpf(value), dtype=object) if self.wide else float(value)
+
+    def rational(self, value: Fraction) -> Array:
+        """The value in this family's numbers, correctly rounded; infinite beyond double precision."""
+        if self.wide:
+            return self.number(_WIDE.mpf(value.numerator) / value.denominator)
+        try:
+            return float(value)
+        except OverflowError:
+            return math.copysign(math.inf, value)
 
     def extended(self) -> ReducedCharacteristic:
         return ReducedCharacteristic(self.ssn, self.mu_E, self.mu_I, wide=True)
@@ -257,7 +236,7 @@ class ReducedCharacteristic:
         """w that solves w + J_II a_I w_+^n_I = q, and a bound on its relative error, shapes of q."""
         positive = q > 0
         target = np.where(positive, q, 1)
-        k, n = self.J_II * self.a_I, self.n_I
+        k, n = self.self_inhibition, self.n_I
         if k == 0:
             return q, 0 * target
         # Convex and increasing: Newton's method from above falls monotonically on the solution.
@@ -266,7 +245,7 @@ class ReducedCharacteristic:
             power = k * w**n
             step = (w + power - target) / (1 + n * power / w)
             w = w - step
-            if np.all(abs(step) <= 8 * self.unit * w):
+            if (abs(step) <= 8 * self.unit * w).all():
                 break
         # d log w / d log q lies between 1/n and 1, so the residual bounds the error of w.
         error = abs(w + k * w**n - target) / target + 2 * self.unit
@@ -300,14 +279,28 @@ class ReducedCharacteristic:
         size = self.J_EE * inverse + gain * abs(self.det_J)
         return (self.J_EE * inverse - gain * self.det_J + sign * self.unit * size) / bottom
 
-    def bounds(self, x_left: Array, x_right: Array, left: Array, right: Array, problem: np.ndarray) -> Bounds:
+    def value_bounds(
+        self, low: Array, high: Array, x_low: Array, x_high: Array, problem: np.ndarray
+    ) -> tuple[Array, Array]:
+        """Enclose G in mV/s on pieces [x_low, x_high] with the node values low and high (k, m); two arrays (m,)."""
         e, m_E = self.unit, self.m_E[problem]
+        lower = self.J_EE * low[0] - self.J_EI * high[7] - x_high + m_E
+        upper = self.J_EE * high[1] - self.J_EI * low[6] - x_low + m_E
+        size = e * (self.J_EE * high[1] + x_high + abs(m_E)) + e * np.minimum(self.J_EI * high[7], 1e300)
+        lower, upper = lower - size, upper + size
+        if self.cancels:
+            m_I = self.m_I[problem]
+            least, most = (low[0], high[1]) if self.det_ratio < 0 else (high[1], low[0])
+            shifted = m_E - self.weight_ratio * m_I
+            magnitude = abs(self.det_ratio) * high[1] + x_high + abs(m_E)
+            magnitude += self.weight_ratio * (np.fmax(abs(low[4]), abs(high[5])) + 2 * abs(m_I))
+            least = shifted - self.det_ratio * least + self.weight_ratio * low[4] - x_high - e * magnitude
+            most = shifted - self.det_ratio * most + self.weight_ratio * high[5] - x_low + e * magnitude
+            lower, upper = np.fmax(lower, least), np.fmin(upper, most)
+        return lower, upper
 
-        def value(low: Array, high: Array, x_low: Array, x_high: Array) -> tuple[Array, Array]:
-            lower = self.J_EE * low[0] - self.J_EI * high[7] - x_high + m_E
-            upper = self.J_EE * high[1] - self.J_EI * low[6] - x_low + m_E
-            size = e * (self.J_EE * high[1] + x_high + abs(m_E)) + e * np.minimum(self.J_EI * high[7], 1e300)
-            return lower - size, upper + size
+    def bounds(self, x_left: Array, x_right: Array, left: Array, right: Array, problem: np.ndarray) -> Bounds:
+        e = self.unit
 
         def slope(node: Array) -> tuple[Array, Array]:
             return times(node[2], node[3], self.kappa(node[9], -1), self.kappa(node[8], 1))
@@ -319,11 +312,11 @@ class ReducedCharacteristic:
 
         kappa_low, kappa_high = self.kappa(right[9], -1), self.kappa(left[8], 1)
         return Bounds(
-            value(left, left, x_left, x_left),
-            value(right, right, x_right, x_right),
+            self.value_bounds(left, left, x_left, x_left, problem),
+            self.value_bounds(right, right, x_right, x_right, problem),
             slope(left),
             slope(right),
-            value(left, right, x_left, x_right),
+            self.value_bounds(left, right, x_left, x_right, problem),
             times(left[2], right[3], kappa_low, kappa_high),
             self._curvature(x_left, x_right, left, right, kappa_low, kappa_high),
             x_right - x_left,
@@ -365,230 +358,16 @@ class ReducedCharacteristic:
         phi_E = np.where(x > 0, self.n_E * nu_E / np.where(x > 0, x, 1), 0)
         excitation, inhibition = self.J_EE * nu_E, self.J_EI * nu_I
         slope = phi_E * (self.J_EE - phi_I * self.det_J) / (1 + self.J_II * phi_I) - 1
-        return excitation - inhibition - x + m_E, slope, excitation + inhibition + x + abs(m_E)
+        f, scale = excitation - inhibition - x + m_E, excitation + inhibition + x + abs(m_E)
+        if self.cancels:
+            m_I = self.m_I[problem]
+            other = -self.det_ratio * nu_E, self.weight_ratio * (w - m_I), -x, m_E
+            other_scale = sum(abs(term) for term in other) + self.weight_ratio * (abs(w) + abs(m_I))
+            better = other_scale < scale
+            f, scale = np.where(better, sum(other), f), np.where(better, other_scale, scale)
+        return f, slope, scale
 
     def inhibitory_state(self, nu_E: Array, problem: np.ndarray) -> tuple[Array, Array]:
         """(w, nu_I) of the inhibitory population that goes with nu_E."""
         w, _ = self.inhibition(self.J_IE * nu_E + self.m_I[problem])
         return w, self.a_I * np.where(w > 0, w, 0) ** self.n_I
-
-
-def _power_root(value: np.ndarray | float, exponent: float) -> np.ndarray:
-    """value^(1/exponent), infinite where it exceeds 1e300."""
-    log = np.log(np.maximum(value, 1e-320)) / exponent
-    return np.where(log < math.log(1e300), np.exp(np.minimum(log, math.log(1e300))), np.inf)
-
-
-def _search_interval(family: ReducedCharacteristic, index: np.ndarray) -> tuple[np.ndarray, ...]:
-    """(start, end, top, proven): G falls on [0, start], is monotone on [end, top], has no root beyond top.
-
-    Every array has the shape of ``index``. ``proven`` is false where the last statement is not proven.
-    """
-    ssn = family.ssn
-    cap = float(_power_root(_RATE_LIMIT / ssn.a_E, ssn.n_E))
-    shape = index.shape
-    ones = np.ones(shape)
-    if ssn.J_EE > 0:
-        start = float(_power_root(1 / (ssn.J_EE * ssn.n_E * ssn.a_E), ssn.n_E - 1))
-        while start < cap and family.nodes(np.array([start]), index[:1])[3][0] * ssn.J_EE >= 1 - 1e-13:
-            start *= 1 - 1e-12 / (ssn.n_E - 1)
-    else:
-        start = 0.0
-    if start >= cap:
-        # Nothing but falls up to the cap; beyond it only a falling G is certain to have no further root.
-        start, end = cap * ones, cap * ones
-    else:
-        start = start * ones
-        end = _monotone_from(family, index, start, cap)
-    falling = ssn.det_J_exact > 0 or ssn.J_EE == 0
-    at_end = family.nodes(end, index)
-    low, high = (np.asarray(part, dtype=float) for part in _value_bounds(family, end, at_end, index))
-    if falling:
-        monotone = (ssn.J_EE == 0) | (family.kappa(at_end[9], 1) <= 0) | (family.kappa(at_end[8], 1) <= 0)
-        top = end + np.maximum(high, 0) * (1 + 1e-12) + np.abs(end) * 1e-12 + 1e-200
-        return start, end, top, monotone & np.isfinite(top)
-    if ssn.J_EI * ssn.J_IE > 0 and ssn.det_J_exact == 0:
-        return start, end, end, end < cap
-    rising = end < cap
-    top = np.where(low > 0, end, np.minimum(end * 2 + 1e-200, cap))
-    for _ in range(1100):
-        positive = _value_bounds(family, top, family.nodes(top, index), index)[0] > 0
-        if np.all(positive | (top >= cap)):
-            break
-        top = np.where(positive, top, np.minimum(top * 2, cap))
-    return start, np.minimum(end, top), top, rising & positive
-
-
-def _value_bounds(family: ReducedCharacteristic, z: np.ndarray, node: Array, index: np.ndarray) -> tuple:
-    return family.bounds(z, z, node, node, index).f_left
-
-
-def _monotone_from(
-    family: ReducedCharacteristic, index: np.ndarray, start: np.ndarray, cap: float
-) -> np.ndarray:
-    """z >= start from which G is monotone (or, for det J = 0, has no root); at most ``cap``."""
-    ssn, det = family.ssn, family.ssn.det_J
-    if ssn.J_EE == 0:
-        return start
-    if ssn.J_EI * ssn.J_IE == 0:
-        return start * (1 + 1e-12 / (ssn.n_E - 1))
-    if ssn.det_J_exact > 0:
-        w = _power_root(ssn.J_EE / det / (ssn.n_I * ssn.a_I), ssn.n_I - 1)
-        nu_E = (w + ssn.J_II * ssn.a_I * w**ssn.n_I - family.m_I[index]) / ssn.J_IE
-        end = np.maximum(_power_root(np.maximum(nu_E, 0) / ssn.a_E, ssn.n_E), start)
-        for attempt in range(60):
-            end = np.minimum(end, cap)
-            open_ = (family.kappa(family.nodes(end, index)[8], 1) > 0) & (end < cap)
-            if not np.any(open_):
-                break
-            end = np.where(open_, end * (1 + 1e-11 if attempt < 5 else 1.5), end)
-        return end
-    if ssn.det_J_exact < 0:
-        gain = ssn.J_II / -det
-        end = _power_root(gain / (ssn.n_E * ssn.a_E), ssn.n_E - 1)
-        return np.minimum(np.maximum(end * (1 + 1e-9 + 1e-9 / (ssn.n_E - 1)), start), cap)
-    return np.minimum(np.maximum(_balanced_bound(family, index), start), cap)
-
-
-def _balanced_bound(family: ReducedCharacteristic, index: np.ndarray) -> np.ndarray:
-    """z beyond which there is no state although det J = 0 (all weights positive).
-
-    There w = kappa z + c with kappa = J_II / J_EI, and for z > 2 |c| / kappa it lies between kappa z / 2 and
-    3 kappa z / 2; the larger exponent then decides. Infinite where the exponents agree.
-    """
-    ssn = family.ssn
-    slope = ssn.J_II / ssn.J_EI
-    c = family.m_I[index] - slope * family.m_E[index]
-    m = np.abs(family.m_E[index])
-    up, down = ssn.J_EE * ssn.a_E, ssn.J_EI * ssn.a_I
-    base = np.maximum(2 * np.abs(c) / slope, m)
-    if ssn.n_E > ssn.n_I:
-        terms = (
-            _power_root(2 * down * (1.5 * slope) ** ssn.n_I / up, ssn.n_E - ssn.n_I),
-            _power_root(4 / up, ssn.n_E - 1),
-        )
-    elif ssn.n_E < ssn.n_I:
-        terms = (_power_root(up / (down * (slope / 2) ** ssn.n_I), ssn.n_I - ssn.n_E),)
-    else:
-        ratio = float(down * slope**ssn.n_I / up)
-        margin = abs(math.log(ratio)) if ratio > 0 else 0.0
-        if margin < 1e-9:
-            return np.full(index.shape, np.inf)
-        # (1 + |c| / (kappa z))^n stays within exp(margin / 2); half of the difference beats the linear terms.
-        spread = 2 * ssn.n_I * np.abs(c) / slope / margin * 2
-        gap = up * abs(1 - math.exp(math.copysign(margin / 2, math.log(ratio)))) / 2
-        terms = (spread, _power_root(4 / gap, ssn.n_E - 1))
-    for term in terms:
-        base = np.maximum(base, term)
-    return base * (1 + 1e-6) + 1e-6
-
-
-@dataclass(frozen=True)
-class RootArrays:
-    """Steady states at many inputs: those of input i are the entries with ``problem == i``, by ascending z.
-
-    ``z, problem, multiplicity`` have shape (k,), ``rates`` and ``inputs`` (k, 2) in Hz and mV/s; ``count``
-    (distinct states), ``complete`` and ``reason`` (an index into ``REASONS``) have one entry per input.
-    """
-
-    z: np.ndarray
-    problem: np.ndarray
-    multiplicity: np.ndarray
-    rates: np.ndarray
-    inputs: np.ndarray
-    count: np.ndarray
-    complete: np.ndarray
-    reason: np.ndarray
-
-
-REASONS = (
-    "every piece of a bounded interval is decided by enclosures of G and its derivatives, outside it G is monotone"
-    " or has no zero, and the number of states has the parity that the sign of det J demands",
-    f"states with rates above {_RATE_LIMIT:g} Hz could not be excluded",
-    "self-check failed: the number of states, counted with multiplicity, contradicts the sign of det J",
-)
-
-
-def steady_states_of_many(
-    ssn: TwoPopulationSSN, mu_E: np.ndarray, mu_I: np.ndarray, pieces: int = 8
-) -> RootArrays:
-    """All steady states at each pair of external inputs in mV/s, arrays of one shape (m,) after broadcasting.
-
-    ``pieces`` is the number of parts the search interval is cut into at first; the result does not depend on it.
-    Raises ValueError for inputs that are not finite.
-    """
-    mu_E, mu_I = (np.array(mu, dtype=float).ravel() for mu in np.broadcast_arrays(mu_E, mu_I))
-    for name, mu in (("mu_E", mu_E), ("mu_I", mu_I)):
-        if not np.all(np.isfinite(mu)):
-            raise ValueError(f"{name} holds {mu[~np.isfinite(mu)][0]}; give finite external inputs in mV/s")
-    index = np.arange(len(mu_E))
-    with np.errstate(all="ignore"):
-        family = ReducedCharacteristic(ssn, mu_E, mu_I)
-        start, end, top, proven = _search_interval(family, index)
-        ends = [np.zeros(len(index)), start]
-        if np.any(end > start):
-            fraction = np.arange(1, pieces + 1) / pieces
-            ends.extend(start * (end / start) ** part for part in fraction[:-1])
-            ends.append(np.maximum(end, start))
-        ends.append(np.maximum(top, ends[-1]))
-        left, right = np.concatenate(ends[:-1]), np.concatenate(ends[1:])
-        roots = enclose_roots(family, left, right, np.tile(index, len(ends) - 1))
-        z0, silent = _silent_states(family, index)
-    z = np.concatenate([z0[silent], roots.x])
-    problem = np.concatenate([index[silent], roots.problem])
-    multiplicity = np.concatenate([np.ones(silent.sum(), dtype=int), roots.multiplicity])
-    order = np.lexsort((z, problem))
-    z, problem, multiplicity = z[order], problem[order], multiplicity[order]
-    total = np.bincount(problem, weights=multiplicity, minlength=len(index)).astype(int)
-    sign = (ssn.det_J_exact > 0) - (ssn.det_J_exact < 0)
-    odd = total % 2 == 1
-    consistent = odd if sign > 0 else ~odd if sign < 0 else np.ones(len(index), dtype=bool)
-    reason = np.where(proven, np.where(consistent, 0, 2), 1)
-    with np.errstate(all="ignore"):
-        nu_E = np.where(z > 0, ssn.a_E * np.maximum(z, 0) ** ssn.n_E, 0.0)
-        w, nu_I = family.inhibitory_state(nu_E, problem)
-    return RootArrays(
-        z,
-        problem,
-        multiplicity,
-        np.stack([nu_E, nu_I], axis=-1),
-        np.stack([z + ssn.b_E, w + ssn.b_I], axis=-1),
-        np.bincount(problem, minlength=len(index)),
-        reason == 0,
-        reason,
-    )
-
-
-def _silent_states(family: ReducedCharacteristic, index: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The root z < 0 of G(z) = G(0) - z, and whether there is one, shapes (m,)."""
-    zero = np.zeros(len(index))
-    low, high = _value_bounds(family, zero, family.nodes(zero, index), index)
-    z = np.asarray(family.value(zero, index)[0], dtype=float)
-    silent = high < 0
-    unclear = np.flatnonzero((low <= 0) & (high >= 0))
-    if len(unclear):
-        # The same rule as in the search, which counts zero as positive, so that a state at z = 0 is found once.
-        wide = family.extended()
-        at = wide.to_array(zero[unclear])
-        _, high_wide = _value_bounds(wide, at, wide.nodes(at, unclear), unclear)
-        silent[unclear] = np.array(high_wide < 0, dtype=bool)
-        z[unclear] = wide.value(at, unclear)[0].astype(float)
-    return z, silent
-
-
-def steady_state_roots(ssn: TwoPopulationSSN, mu_E: float, mu_I: float) -> Roots:
-    """All steady states (Eq 3) at the external inputs mu_E, mu_I in mV/s.
-
-    The module text holds the proof of completeness; ``complete`` is false if rates beyond double precision cannot
-    be excluded or a self-check fails. Raises ValueError for inputs that are not finite numbers.
-    """
-    mu_E, mu_I = _finite(mu_E, "mu_E", "mV/s"), _finite(mu_I, "mu_I", "mV/s")
-    found = steady_states_of_many(ssn, np.array([mu_E]), np.array([mu_I]), pieces=24)
-    return Roots(
-        found.z,
-        found.rates,
-        found.inputs,
-        found.multiplicity,
-        bool(found.complete[0]),
-        REASONS[int(found.reason[0])],
-    )

@@ -25,8 +25,9 @@ from fractions import Fraction
 
 import numpy as np
 
-from .characteristic import _WIDE, TwoPopulationSSN, _finite, steady_state_roots
+from .characteristic import _WIDE, TwoPopulationSSN, _finite
 from .root_enclosure import Array, Bounds, enclose_roots
+from .steady_state_search import steady_state_roots
 
 
 @dataclass(frozen=True)
@@ -193,7 +194,10 @@ class _FoldCondition:
 
 _PROVEN = "the scalar fold condition is searched by enclosures on a bounded interval; beyond it one term dominates"
 _EXPLICIT = "J_EI J_IE = 0 or J_EE = 0: folds need phi_E J_EE = 1, all solutions are enumerated explicitly"
-_OPEN = "folds at large rates could not be excluded (no term of the fold condition provably dominates)"
+_OPEN = (
+    "folds could not be excluded: no term of the fold condition provably dominates at large rates, or 50 digits do not"
+    " tell its sign over a wide interval"
+)
 
 
 def folds(ssn: TwoPopulationSSN, ratio: float, mu_ext: tuple[float, float] | None = None) -> Folds:
@@ -243,6 +247,7 @@ def _coupled(ssn: TwoPopulationSSN, ratio: float) -> tuple:
     points = np.concatenate([[0.0], grid[grid < end], [end]])
     roots = enclose_roots(condition, points[:-1], points[1:], np.zeros(len(points) - 1, dtype=int))
     s, multiplicity = roots.x, roots.multiplicity
+    decided = len(roots.undecided) == 0
     zero = np.zeros(1)
     at_zero, _, scale = condition.value(zero, None)
     if abs(at_zero[0]) <= 1e-14 * scale[0]:
@@ -252,7 +257,7 @@ def _coupled(ssn: TwoPopulationSSN, ratio: float) -> tuple:
         s, multiplicity = np.append(s, 0.0), np.append(multiplicity, 1)
     z, w, nu_E, nu_I, *_ = condition.curve(s)
     mu = z + ssn.b_E - ssn.J_EE * nu_E + ssn.J_EI * nu_I
-    return mu, z, w, multiplicity, complete
+    return mu, z, w, multiplicity, complete and decided
 
 
 def _uncoupled(ssn: TwoPopulationSSN, ratio: float) -> tuple:

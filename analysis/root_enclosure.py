@@ -23,7 +23,12 @@ Array = Any
 """A numpy array of floats, or of dtype object holding 50-digit mpmath numbers; the formulas serve both."""
 
 DEGENERATE_BELOW = 1e-30
+DEGENERATE_WIDTH = 1e-10
+"""Widest piece, relative to its position, that may be reported as one degenerate root: 50 digits hide the sign of a
+function with a triple zero over 1e-16, with a quadruple zero over 1e-12 of its position."""
 _INITIAL_LEVELS = 70
+_NEAR = 1e-12
+"""Relative distance within which undecided pieces and degenerate points are one root."""
 
 
 class Bounds(NamedTuple):
@@ -75,11 +80,13 @@ class RootSet:
     x : positions, shape (k,), floats.
     problem : index of the problem each root belongs to, shape (k,).
     multiplicity : 1 for a certified simple root, 2 or 3 for a degenerate one, shape (k,).
+    undecided : problems with a piece, wider than a degenerate root can explain, that 50 digits leave open, shape (j,).
     """
 
     x: np.ndarray
     problem: np.ndarray
     multiplicity: np.ndarray
+    undecided: np.ndarray
 
 
 class _Brackets(NamedTuple):
@@ -152,7 +159,7 @@ class _Search:
         self.exact = exact
         self.brackets: list[_Brackets] = []
         self.open: list[tuple[Array, Array, np.ndarray]] = []
-        self.degenerate: list[tuple[float, int, int]] = []
+        self.degenerate: list[tuple[Array, int]] = []
 
     def run(self, left: Array, right: Array, problem: np.ndarray) -> None:
         family = self.family
@@ -217,7 +224,7 @@ class _Search:
         f, _, scale = self.family.value(at, problem)
         zero = np.array(abs(f) <= DEGENERATE_BELOW * scale, dtype=bool)
         for x, index in zip(at[zero], problem[zero], strict=True):
-            self.degenerate.append((float(x), int(index), 2))
+            self.degenerate.append((x, int(index)))
         return zero
 
 
@@ -228,14 +235,16 @@ def polish(family: Family, brackets: _Brackets, tolerance: float) -> Array:
     active = np.arange(len(problem))
     result = x
     for _ in range(300):
-        f, slope, _ = family.value(x[active], problem[active])
+        f, slope, scale = family.value(x[active], problem[active])
         same = (f > 0) == (sign_left[active] > 0)
         left[active] = np.where(same, x[active], left[active])
         right[active] = np.where(same, right[active], x[active])
         step = np.where(slope == 0, 0, -f / np.where(slope == 0, 1, slope))
         new = x[active] + step
         inside = (new > left[active]) & (new < right[active])
-        converged = (abs(step) <= tolerance * abs(new)) & (new >= left[active]) & (new <= right[active])
+        # Once f is within its own rounding, further steps and their signs are noise.
+        settled = (abs(step) <= tolerance * abs(new)) | (abs(f) <= tolerance * scale)
+        converged = settled & (new >= left[active]) & (new <= right[active])
         new = np.where(inside | converged, new, midpoint(left[active], right[active]))
         done = converged | (f == 0) | (right[active] - left[active] <= tolerance * right[active])
         result[active] = np.where(f == 0, x[active], new)
@@ -262,6 +271,7 @@ def enclose_roots(family: Family, left: np.ndarray, right: np.ndarray, problem: 
     keep = right > left
     left, right, problem = left[keep], right[keep], problem[keep]
     found: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
+    undecided = np.empty(0, dtype=int)
     with np.errstate(all="ignore"):
         search = _Search(family, exact=False)
         if len(problem):
@@ -271,42 +281,64 @@ def enclose_roots(family: Family, left: np.ndarray, right: np.ndarray, problem: 
             x = polish(family, brackets, 2.3e-16)
             found.append((x, brackets.problem, np.ones(len(x), dtype=int)))
         if search.open:
-            found.extend(_decide_exactly(family.extended(), search.open))
+            exact, undecided = _decide_exactly(family.extended(), search.open)
+            found.extend(exact)
     if not found:
-        return RootSet(np.empty(0), np.empty(0, dtype=int), np.empty(0, dtype=int))
+        return RootSet(np.empty(0), np.empty(0, dtype=int), np.empty(0, dtype=int), undecided)
     x, index, multiplicity = (np.concatenate(parts) for parts in zip(*found, strict=True))
     order = np.lexsort((x, index))
-    return RootSet(x[order], index[order], multiplicity[order])
+    return RootSet(x[order], index[order], multiplicity[order], undecided)
 
 
-def _decide_exactly(family: Family, pieces: list[tuple[Array, Array, np.ndarray]]) -> list[tuple]:
+def _decide_exactly(
+    family: Family, pieces: list[tuple[Array, Array, np.ndarray]]
+) -> tuple[list[tuple[np.ndarray, np.ndarray, np.ndarray]], np.ndarray]:
+    """(x, problem, multiplicity) of the roots in the pieces, in 50 digits, and the problems that stay undecided."""
     left, right, problem = (np.concatenate(parts) for parts in zip(*pieces, strict=True))
     left, right, problem = _merge_touching(left, right, problem)
     search = _Search(family, exact=True)
     search.run(family.to_array(left), family.to_array(right), problem)
     found = []
-    if search.brackets:
-        brackets = _Brackets(*(np.concatenate(parts) for parts in zip(*search.brackets, strict=True)))
-        x = polish(family, brackets, 1e-30).astype(float)
-        found.append((x, brackets.problem, np.ones(len(x), dtype=int)))
-    degenerate = list(search.degenerate)
+    clusters = [(int(index), x, x) for x, index in search.degenerate]
+    undecided = np.empty(0, dtype=int)
     if search.open:
         left, right, problem = (np.concatenate(parts) for parts in zip(*search.open, strict=True))
         left, right, problem = _merge_touching(left, right, problem)
-        f_left, f_right = family.value(left, problem)[0], family.value(right, problem)[0]
-        for low, high, index, a, b in zip(left, right, problem, f_left, f_right, strict=True):
-            order = 2 if a * b > 0 else (1 if high - low <= 1e-25 * high else 3)
-            degenerate.append((float((low + high) / 2), int(index), order))
-    merged: list[tuple[float, int, int]] = []
-    for x, index, order in sorted(degenerate, key=lambda item: (item[1], item[0])):
-        if merged and merged[-1][1] == index and abs(x - merged[-1][0]) <= 1e-12 * abs(x):
-            merged[-1] = (x, index, max(order, merged[-1][2]))
+        undecided = problem[np.array(right - left > DEGENERATE_WIDTH * right, dtype=bool)]
+        clusters.extend(zip(problem.tolist(), left, right, strict=True))
+    if search.brackets:
+        brackets = _Brackets(*(np.concatenate(parts) for parts in zip(*search.brackets, strict=True)))
+        narrow = np.array(brackets.right - brackets.left <= _NEAR * brackets.right, dtype=bool)
+        # Next to an open piece the sign at the shared end was assumed, so a bracket there is no root of its own.
+        absorbed = np.zeros(len(brackets.problem), dtype=bool)
+        for k in np.flatnonzero(narrow):
+            a, b = brackets.left[k], brackets.right[k]
+            absorbed[k] = any(
+                index == brackets.problem[k] and low <= b * (1 + _NEAR) and a <= high * (1 + _NEAR)
+                for index, low, high in clusters
+            )
+        clusters.extend(
+            (int(brackets.problem[k]), brackets.left[k], brackets.right[k]) for k in np.flatnonzero(absorbed)
+        )
+        brackets = _Brackets(*(part[~absorbed] for part in brackets))
+        if len(brackets.problem):
+            x = polish(family, brackets, 1e-30).astype(float)
+            found.append((x, brackets.problem, np.ones(len(x), dtype=int)))
+    merged: list[tuple[int, Array, Array]] = []
+    for index, low, high in sorted(clusters):
+        if merged and merged[-1][0] == index and low <= merged[-1][2] * (1 + _NEAR):
+            merged[-1] = (index, merged[-1][1], max(high, merged[-1][2]))
         else:
-            merged.append((x, index, order))
+            merged.append((index, low, high))
     if merged:
-        x, index, order = zip(*merged, strict=True)
-        found.append((np.array(x), np.array(index, dtype=int), np.array(order, dtype=int)))
-    return found
+        problem = np.array([index for index, _, _ in merged])
+        low, high = (np.array([item[k] for item in merged], dtype=object) for k in (1, 2))
+        before = family.value(low * (1 - _NEAR), problem)[0] > 0
+        after = family.value(high * (1 + _NEAR), problem)[0] > 0
+        simple = np.array((high > low) & (high - low <= 1e-25 * high), dtype=bool)
+        multiplicity = np.where(np.array(before == after, dtype=bool), 2, np.where(simple, 1, 3))
+        found.append((((low + high) / 2).astype(float), problem, multiplicity))
+    return found, undecided
 
 
 def _merge_touching(left: Array, right: Array, problem: np.ndarray) -> tuple[Array, Array, np.ndarray]:

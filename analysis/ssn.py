@@ -11,13 +11,14 @@ import numpy as np
 from ssnbrian.circuit import Circuit, InvalidInputError
 from ssnbrian.circuit.units import floats_of
 
-from .characteristic import TwoPopulationSSN, eigenvalues, inverse_inputs, steady_state_roots
+from .characteristic import TwoPopulationSSN, eigenvalues, inverse_inputs
 from .conditions import condition
 from .folds import Folds, folds
 from .mean_field import lif_numbers, recognise_lif, weight_matrix
 from .power_law import PowerLaw, fit_transfer
 from .reduction import Reduction
 from .states import SteadyState, SteadyStates
+from .steady_state_search import steady_state_roots
 
 
 @final
