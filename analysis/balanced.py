@@ -5,11 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, ClassVar, final
 
-import numpy as np
-
 from ssnbrian.circuit import Circuit
 
 from .conditions import condition
+from .mean_field import excitatory_first
 from .reduction import Reduction
 from .ssn import SSN
 from .states import SteadyState, SteadyStates
@@ -39,13 +38,9 @@ class BalancedLimit(Reduction):
     @classmethod
     def from_circuit(cls, circuit: Circuit, **_: Any) -> BalancedLimit:
         """The balanced limit of a circuit."""
-        from .mean_field import weight_matrix
-
         cls.require(circuit)
-        ordered = sorted(circuit.populations, key=lambda population: population.kind)
-        order = [circuit.populations.index(population) for population in ordered]
-        weights = weight_matrix(circuit)[np.ix_(order, order)].tolist()
-        return cls(tuple(one.name for one in ordered), tuple(tuple(row) for row in weights))
+        ordered, weights = excitatory_first(circuit)
+        return cls(tuple(one.name for one in ordered), tuple(tuple(row) for row in weights.tolist()))
 
     def _values(self, mu_E: float, mu_I: float) -> dict[str, float]:
         (J_EE, J_EI), (J_IE, J_II) = self.weights

@@ -137,13 +137,6 @@ def characteristic_derivative(ssn: TwoPopulationSSN, z: np.ndarray, mu_E: float,
     return phi_E * ssn.J_EE - 1 - phi_I * (ssn.J_II + phi_E * ssn.det_J)
 
 
-def determinant(ssn: TwoPopulationSSN, rates: np.ndarray) -> np.ndarray:
-    """D = 1 - phi_E J_EE + phi_I J_II + phi_E phi_I det J at rates in Hz of shape (..., 2); D < 0 is a saddle."""
-    phi = ssn.gains(rates)
-    phi_E, phi_I = phi[..., 0], phi[..., 1]
-    return 1 - phi_E * ssn.J_EE + phi_I * ssn.J_II + phi_E * phi_I * ssn.det_J
-
-
 def jacobian(ssn: TwoPopulationSSN, rates: np.ndarray, tau_E: float, tau_I: float) -> np.ndarray:
     """Jacobian of Eq 2 in 1/s, shape (..., 2, 2), at rates in Hz of shape (..., 2).
 
@@ -160,20 +153,6 @@ def jacobian(ssn: TwoPopulationSSN, rates: np.ndarray, tau_E: float, tau_I: floa
 def eigenvalues(ssn: TwoPopulationSSN, rates: np.ndarray, tau_E: float, tau_I: float) -> np.ndarray:
     """Eigenvalues of ``jacobian`` in 1/s, complex, shape (..., 2)."""
     return np.linalg.eigvals(jacobian(ssn, rates, tau_E, tau_I)).astype(complex)
-
-
-def inverse_inputs(ssn: TwoPopulationSSN, rate_E: float, rate_I: float) -> tuple[float, float]:
-    """External inputs (mu_ext_E, mu_ext_I) in mV/s that make the rates in Hz a steady state (Eq 5, 6).
-
-    A silent population (rate 0) has a whole half-line of inputs; the largest of them, at which its total mean input
-    equals b, is returned. Raises ValueError for a rate that is negative or not finite.
-    """
-    for name, rate in (("rate_E", rate_E), ("rate_I", rate_I)):
-        if _finite(rate, name, "Hz") < 0:
-            raise ValueError(f"{name} = {rate} must not be negative, in Hz")
-    mu_E = (rate_E / ssn.a_E) ** (1 / ssn.n_E) + ssn.b_E - ssn.J_EE * rate_E + ssn.J_EI * rate_I
-    mu_I = (rate_I / ssn.a_I) ** (1 / ssn.n_I) + ssn.b_I - ssn.J_IE * rate_E + ssn.J_II * rate_I
-    return float(mu_E), float(mu_I)
 
 
 class ReducedCharacteristic:

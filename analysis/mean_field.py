@@ -76,6 +76,13 @@ def variance_matrix(circuit: Circuit) -> np.ndarray:
     return _matrix(circuit, lambda in_degree, weight: in_degree * weight**2)
 
 
+def excitatory_first(circuit: Circuit) -> tuple[tuple[Population, ...], np.ndarray]:
+    """The populations and J of :func:`weight_matrix`, excitatory populations before inhibitory ones."""
+    ordered = tuple(sorted(circuit.populations, key=lambda population: population.kind))
+    order = [circuit.populations.index(population) for population in ordered]
+    return ordered, weight_matrix(circuit)[np.ix_(order, order)]
+
+
 def _matrix(circuit: Circuit, entry) -> np.ndarray:
     names = [population.name for population in circuit.populations]
     matrix = np.zeros((len(names), len(names)))

@@ -11,10 +11,10 @@ import numpy as np
 from ssnbrian.circuit import Circuit, InvalidInputError
 from ssnbrian.circuit.units import floats_of
 
-from .characteristic import TwoPopulationSSN, eigenvalues, inverse_inputs
+from .characteristic import TwoPopulationSSN, eigenvalues
 from .conditions import condition
 from .folds import Folds, folds
-from .mean_field import lif_numbers, recognise_lif, weight_matrix
+from .mean_field import excitatory_first, lif_numbers, recognise_lif
 from .power_law import PowerLaw, fit_transfer
 from .reduction import Reduction
 from .states import SteadyState, SteadyStates
@@ -68,8 +68,7 @@ class SSN(Reduction):
         InvalidInputError : a transfer function is missing for a neuron that is not a leaky integrate-and-fire one.
         """
         cls.require(circuit)
-        ordered = sorted(circuit.populations, key=lambda population: population.kind)
-        order = [circuit.populations.index(population) for population in ordered]
+        ordered, weights = excitatory_first(circuit)
         laws, taus = [], []
         for population in ordered:
             lif = recognise_lif(population.neuron)
@@ -89,7 +88,6 @@ class SSN(Reduction):
                 taus.append(lif_numbers(population)["tau"])
             else:
                 raise InvalidInputError(f"give tau_population for {population.name}, whose membrane has no single one")
-        weights = weight_matrix(circuit)[np.ix_(order, order)]
         E, I = laws
         network = TwoPopulationSSN(E.a, E.b, E.n, I.a, I.b, I.n, *weights.ravel().tolist())
         return cls(tuple(one.name for one in ordered), (E, I), network, tuple(taus))
@@ -133,9 +131,14 @@ class SSN(Reduction):
         return folds(self.network, ratio, mu_ext)
 
     def required_inputs(self, rates: Mapping[str, float]) -> dict[str, float]:
-        """External inputs, mV/s, that make ``rates`` (Hz) a steady state (Eq 5/6)."""
+        """External inputs, mV/s, that make ``rates`` (Hz) a steady state (Eq 5/6).
+
+        For a silent population, which has a half-line of inputs, the largest of them. Raises ValueError for a
+        negative or infinite rate.
+        """
         E, I = self.populations
-        return self.by_population(inverse_inputs(self.network, float(rates[E]), float(rates[I])))
+        values = self.values(rate_E=float(rates[E]), rate_I=float(rates[I]))
+        return self.by_population([condition(f"required_mu_ext_{one}").evaluate(values) for one in "EI"])
 
     def conditions(self, ratio: float = 1.0) -> dict[str, dict[str, Any]]:
         """Which regimes are possible at this ratio and from which rate on, from the SymPy derivations.

@@ -6,7 +6,7 @@ import argparse
 from typing import Any
 
 from ssnbrian.circuit.paths import require_writable
-from ssnbrian.cli.parsing import add_circuit, add_json, add_run, circuit_of, drive_of, number
+from ssnbrian.cli.parsing import add_circuit, add_json, add_run, circuit_of, number, simulated
 from ssnbrian.cli.progress import TerminalProgress
 
 EXAMPLE = "ssnbrian compare supersaturating --figure supersaturating.png"
@@ -34,27 +34,14 @@ def execute(arguments: argparse.Namespace) -> tuple[str, dict[str, Any]]:
     """Simulate, compare with the theories that apply, and draw."""
     from ssnbrian.analysis.comparison import compare
     from ssnbrian.cli.theories import theories_of
-    from ssnbrian.engine.simulate import simulate
 
     circuit = circuit_of(arguments)
-    drive, duration = drive_of(arguments, circuit)
     figure = arguments.figure or f"{circuit.name}.png"
     for path in filter(None, (figure, arguments.out)):
         require_writable(path)
     theories = theories_of(circuit, arguments.transfer)
     progress = TerminalProgress()
-    recording = simulate(
-        circuit,
-        drive,
-        ratio=arguments.ratio,
-        duration=duration,
-        dt=arguments.dt,
-        seed=arguments.seed,
-        grid_threshold=arguments.grid_threshold,
-        runaway_rate=arguments.runaway or None,
-        target=arguments.target,
-        progress=progress,
-    )
+    recording = simulated(arguments, circuit, progress)
     if arguments.out:
         recording.save(arguments.out)
     comparison = compare(circuit, recording, theories, width=arguments.bin, progress=progress)

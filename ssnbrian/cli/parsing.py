@@ -8,9 +8,20 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from ssnbrian.circuit import Circuit, Drive, InvalidInputError, PiecewiseLinear, Population, Projection, Ramp, Value
+from ssnbrian.circuit import (
+    Circuit,
+    Drive,
+    InvalidInputError,
+    PiecewiseLinear,
+    Population,
+    Projection,
+    Ramp,
+    Recording,
+    Value,
+)
 from ssnbrian.circuit.errors import nearest
 from ssnbrian.circuit.units import value_of
+from ssnbrian.engine.progress import Progress
 
 
 def number(text: str) -> float:
@@ -80,6 +91,26 @@ def drive_of(arguments: argparse.Namespace, circuit: Circuit) -> tuple[Drive | N
         first, last = arguments.ramp
         return Ramp(first, last, duration=length), length
     return None, duration
+
+
+def simulated(arguments: argparse.Namespace, circuit: Circuit, progress: Progress, **more: Any) -> Recording:
+    """The recording that the options of :func:`add_run` ask for."""
+    from ssnbrian.engine.simulate import simulate
+
+    drive, duration = drive_of(arguments, circuit)
+    return simulate(
+        circuit,
+        drive,
+        ratio=arguments.ratio,
+        duration=duration,
+        dt=arguments.dt,
+        seed=arguments.seed,
+        grid_threshold=arguments.grid_threshold,
+        runaway_rate=arguments.runaway or None,
+        target=arguments.target,
+        progress=progress,
+        **more,
+    )
 
 
 def change(circuit: Circuit, setting: str) -> Circuit:

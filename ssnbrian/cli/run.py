@@ -7,7 +7,7 @@ from typing import Any
 
 from ssnbrian.circuit import InvalidInputError
 from ssnbrian.circuit.paths import require_writable
-from ssnbrian.cli.parsing import add_circuit, add_json, add_run, circuit_of, drive_of, number
+from ssnbrian.cli.parsing import add_circuit, add_json, add_run, circuit_of, number, simulated
 from ssnbrian.cli.progress import TerminalProgress
 
 EXAMPLE = "ssnbrian run supersaturating --mu 10 --ratio 1 --duration 20 --dt 0.1 --seed 1 --out run.npz"
@@ -54,26 +54,13 @@ def _variables(given: list[str]) -> dict[str, list[int]]:
 def execute(arguments: argparse.Namespace) -> tuple[str, dict[str, Any]]:
     """Simulate and report rates with standard errors."""
     from ssnbrian.analysis.statistics import mean_rates
-    from ssnbrian.engine.simulate import simulate
 
     circuit = circuit_of(arguments)
-    drive, duration = drive_of(arguments, circuit)
     if arguments.out:
         require_writable(arguments.out)
     progress = TerminalProgress()
-    recording = simulate(
-        circuit,
-        drive,
-        ratio=arguments.ratio,
-        duration=duration,
-        dt=arguments.dt,
-        seed=arguments.seed,
-        spikes=arguments.spikes,
-        variables=_variables(arguments.record),
-        grid_threshold=arguments.grid_threshold,
-        runaway_rate=arguments.runaway or None,
-        target=arguments.target,
-        progress=progress,
+    recording = simulated(
+        arguments, circuit, progress, spikes=arguments.spikes, variables=_variables(arguments.record)
     )
     progress.finish()
     if arguments.out:
