@@ -54,8 +54,10 @@ class BalancedLimit(Reduction):
         """
         mu_E, mu_I = self.external_inputs(mu_ext, ratio)
         inputs = self.by_population((mu_E, mu_I))
+        if mu_E <= 0 or mu_I < 0:
+            return SteadyStates((), True, "the balanced limit is that of positive external input", inputs)
         values = self._values(mu_E, mu_I)
-        if mu_E <= 0 or not condition("balanced_exists").evaluate(values):
+        if not condition("balanced_exists").evaluate(values):
             return SteadyStates((), True, "no balanced state with positive rates exists (S2)", inputs)
         rates = [float(condition(f"balanced_rate_{population}").evaluate(values)) for population in "EI"]
         (J_EE, J_EI), (J_IE, J_II) = self.weights

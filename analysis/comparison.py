@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ssnbrian.circuit import Circuit, Drive, Recording
+from ssnbrian.circuit import Circuit, Drive, InvalidInputError, Recording
 
 from .error_budget import ErrorBudget, error_budget
 from .reduction import Reduction
@@ -187,7 +187,7 @@ def _rows(
 def compare(
     circuit: Circuit,
     recording: Recording,
-    theories: Sequence[Reduction],
+    theories: Sequence[Reduction] | Reduction,
     width: float = 1.0,
     progress: Callable[[str, float], None] = lambda stage, fraction: None,
 ) -> Comparison:
@@ -198,8 +198,12 @@ def compare(
 
     Raises :class:`~ssnbrian.circuit.InvalidInputError` when the recording is too short or not of this circuit.
     """
-    from ssnbrian.circuit import InvalidInputError
-
+    if not isinstance(circuit, Circuit) or not isinstance(recording, Recording):
+        raise InvalidInputError("compare expects a circuit, its recording and one or more theories, in this order")
+    theories = [theories] if isinstance(theories, Reduction) else list(theories)
+    for theory in theories:
+        if set(theory.populations) != {population.name for population in circuit.populations}:
+            raise InvalidInputError(f"the theory '{theory.name}' is of another circuit than '{circuit.name}'")
     if recording.metadata.get("content_hash") not in (None, circuit.content_hash):
         raise InvalidInputError(
             f"the recording is of another circuit than '{circuit.name}' as it is now: its content hash is "

@@ -41,6 +41,8 @@ def _table(comparison: Comparison) -> list[str]:
         body.append(cells)
     widths = [max(len(line[k]) for line in [header, *body]) for k in range(len(header))]
     lines = ["  ".join(cell.rjust(width) for cell, width in zip(line, widths, strict=True)) for line in [header, *body]]
+    if comparison.rows and comparison.rows[0].time < 1:
+        lines.append("(the first bin holds the start from random membrane potentials)")
     if every > 1:
         lines.append(f"({len(body)} of {len(comparison.rows)} bins; --json gives all)")
     return lines
@@ -80,12 +82,13 @@ def _per_population(values: Any, names: tuple[str, ...]) -> str:
 def comparison_text(comparison: Comparison) -> str:
     """Table, conditions and error budget."""
     data, names = comparison.metadata, comparison.populations
+    conditions = _condition_lines(comparison)
+    conditions = ["conditions", *conditions] if conditions else []
     lines = [
         f"{comparison.circuit}: simulated {data['duration']:g} s, dt {data['dt']:g} ms, seed {data['seed']}, "
         f"{data['status']}; rates in Hz, mu_ext in mV/s",
         *_table(comparison),
-        "conditions",
-        *_condition_lines(comparison),
+        *conditions,
         "root-mean-square difference from the simulation (Hz)",
     ]
     for theory, values in comparison.rmse.items():
@@ -132,7 +135,7 @@ def comparison_figure(comparison: Comparison, path: str | Path) -> None:
             )  # fmt: skip
         axis.set_xlabel("external input μ_ext (mV/s)" if monotone else "time (s)")
         axis.set_ylabel(f"firing rate of {name} (Hz)")
-        axis.set_ylim(bottom=0)
+        axis.set_ylim(0, 1.06 * max(axis.get_ylim()[1], 1e-12))
         axis.legend(frameon=False, fontsize=8)
     data = comparison.metadata
     figure.suptitle(

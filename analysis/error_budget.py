@@ -51,6 +51,15 @@ def _root_mean_square(values: Sequence[float]) -> float:
     return math.sqrt(sum(value * value for value in values) / len(values)) if values else 0.0
 
 
+def _dead_time(refractory: float, dt: float, bridge: bool) -> float:
+    """Time lost after a spike in a simulation, s: whole steps, and on the grid one step less than asked for."""
+    if refractory == 0:
+        return 0.0
+    if bridge:
+        return max(0, math.floor(refractory / dt + 0.5)) * dt
+    return max(0, math.floor(refractory / dt + 1e-3) - 1) * dt
+
+
 def dt_shift(
     theory: SelfConsistent, rates: np.ndarray, external: np.ndarray, dt: float, bridges: Sequence[bool]
 ) -> np.ndarray:
@@ -63,7 +72,9 @@ def dt_shift(
             for k in range(len(rates))
         ]
     )
-    shift = stepped - transfer.rate(mean, sigma, one.tau, one.threshold, one.reset, 0.0)
+    dead = np.array([_dead_time(period, dt, bridge) for period, bridge in zip(one.refractory, bridges, strict=True)])
+    stepped = 1 / (1 / np.maximum(stepped, 1e-300) + dead)
+    shift = stepped - transfer.rate(mean, sigma, one.tau, one.threshold, one.reset, one.refractory)
     return np.linalg.solve(np.eye(len(rates)) - jacobian(one, rates, external), shift)
 
 

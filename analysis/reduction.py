@@ -13,6 +13,18 @@ from ssnbrian.circuit.units import floats_of
 
 from .states import SteadyStates
 
+LARGEST_INPUT = 1e9
+
+
+def _one(given: Any, unit: str, what: str) -> float:
+    """One number of a magnitude that a neuron can meet."""
+    number = floats_of(given, unit, what)
+    if not isinstance(number, float):
+        raise InvalidInputError(f"{what}: expected one number, got an array of shape {number.shape}")
+    if abs(number) > LARGEST_INPUT:
+        raise InvalidInputError(f"{what}: {number:g} is beyond {LARGEST_INPUT:g} {unit}, where no neuron works")
+    return number
+
 
 class NotApplicableError(InvalidInputError):
     """A reduction was asked for on a circuit to which it does not apply."""
@@ -62,14 +74,16 @@ class Reduction(ABC):
         ``ratio`` times as much, or a mapping with an entry for every population. Raises
         :class:`~ssnbrian.circuit.InvalidInputError` for NaN, a wrong unit or a missing population.
         """
-        ratio = float(floats_of(ratio, "1", "ratio"))
+        ratio = _one(ratio, "1", "ratio")
+        if ratio < 0:
+            raise InvalidInputError(f"ratio must not be negative, got {ratio:g}")
         if not isinstance(mu_ext, Mapping):
-            level = float(floats_of(mu_ext, "mV/s", "mu_ext"))
+            level = _one(mu_ext, "mV/s", "mu_ext")
             return np.array([level if kind == "excitatory" else ratio * level for kind in self.kinds])
         for name in self.populations:
             if name not in mu_ext:
                 raise InvalidInputError(f"mu_ext: no entry for population '{name}'")
-        return np.array([float(floats_of(mu_ext[name], "mV/s", f"mu_ext of {name}")) for name in self.populations])
+        return np.array([_one(mu_ext[name], "mV/s", f"mu_ext of {name}") for name in self.populations])
 
     def by_population(self, values: Any) -> dict[str, float]:
         """An array over populations as a mapping from their names."""

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, final
 
 import numpy as np
 
-from ssnbrian.circuit import Circuit, InvalidInputError
+from ssnbrian.circuit import Circuit, InvalidInputError, Population
 from ssnbrian.circuit.units import floats_of
 
 from .characteristic import TwoPopulationSSN, eigenvalues
@@ -19,6 +19,15 @@ from .power_law import PowerLaw, fit_transfer
 from .reduction import Reduction
 from .states import SteadyState, SteadyStates
 from .steady_state_search import steady_state_roots
+
+
+def _fitted(circuit: Circuit, population: Population) -> PowerLaw:
+    try:
+        return fit_transfer(**lif_numbers(population))
+    except ValueError as error:
+        raise InvalidInputError(
+            f"the transfer function of {population.name} in '{circuit.name}' cannot be fitted by a power law: {error}"
+        ) from None
 
 
 @final
@@ -75,7 +84,7 @@ class SSN(Reduction):
             if transfer is not None and population.name in transfer:
                 laws.append(transfer[population.name])
             elif lif is not None:
-                laws.append(fit_transfer(**lif_numbers(population)))
+                laws.append(_fitted(circuit, population))
             else:
                 raise InvalidInputError(
                     f"the SSN of '{circuit.name}' needs the transfer function of {population.name} "
@@ -110,7 +119,7 @@ class SSN(Reduction):
         return SteadyStates(states, roots.complete, roots.reason, self.by_population((mu_E, mu_I)))
 
     def _state(self, rates: np.ndarray, inputs: np.ndarray, ratio: float) -> SteadyState:
-        values = self.values(rate_E=rates[0], rate_I=rates[1], r=ratio)
+        values = self.values(rate_E=rates[0], rate_I=rates[1], r=max(ratio, 0.0))
         spectrum = eigenvalues(self.network, rates, *self.tau_population)
         limits = [law.rate_range[1] for law in self.transfer]
         stable = bool(np.all(spectrum.real < 0))
@@ -146,6 +155,8 @@ class SSN(Reduction):
         Returns ``supersaturation`` {possible, threshold_rate_I (Hz or None)}, ``isn`` {threshold_rate_E} and
         ``balanced`` {exists, stable}.
         """
+        if ratio < 0:
+            raise InvalidInputError(f"ratio must not be negative, got {ratio:g}")
         values = self.values(r=ratio)
 
         def finite(number: float) -> float | None:

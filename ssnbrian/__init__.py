@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ssnbrian.circuit import Circuit, Constant, PiecewiseLinear, Ramp, Recording, Samples, Staircase, load_circuit
+    from ssnbrian.circuit import Circuit, Constant, PiecewiseLinear, Ramp, Recording, Samples, Staircase
     from ssnbrian.engine.simulate import simulate
+    from ssnbrian.models.library import load_circuit
 
 __version__ = "0.1.0"
 
@@ -18,9 +19,9 @@ if (_checkout / "setup.cfg").is_file() and (_checkout / "models").is_dir():
     __path__.append(str(_checkout))
 
 _HOMES = dict.fromkeys(
-    ("Circuit", "Constant", "PiecewiseLinear", "Ramp", "Recording", "Samples", "Staircase", "load_circuit"),
+    ("Circuit", "Constant", "PiecewiseLinear", "Ramp", "Recording", "Samples", "Staircase"),
     "ssnbrian.circuit",
-) | {"simulate": "ssnbrian.engine.simulate"}
+) | {"simulate": "ssnbrian.engine.simulate", "load_circuit": "ssnbrian.models.library"}
 __all__ = [
     "Circuit",
     "Constant",
@@ -38,3 +39,7 @@ def __getattr__(name: str) -> Any:
     if name in _HOMES:
         return getattr(importlib.import_module(_HOMES[name]), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

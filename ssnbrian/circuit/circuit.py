@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -22,6 +23,9 @@ from ssnbrian.circuit.templates import (
     whole_number,
 )
 from ssnbrian.circuit.units import Value, value_of
+
+LARGEST_WEIGHT_VOLTS = 1.0
+_CIRCUIT_NAME = re.compile(r"\w[\w .+-]*")
 
 
 @dataclass(frozen=True)
@@ -83,6 +87,8 @@ class Projection:
 
     def __post_init__(self) -> None:
         weight = value_of(self.weight, "mV", f"{self.name}.weight")
+        if weight.si > LARGEST_WEIGHT_VOLTS:
+            raise InvalidInputError(f"{self.name}.weight: {weight} is far beyond any synapse; the unit is mV")
         if weight.si < 0:
             raise InvalidInputError(
                 f"{self.name}.weight: a weight is a magnitude and must not be negative, got {weight}; "
@@ -121,6 +127,11 @@ class Circuit:
     def __post_init__(self) -> None:
         object.__setattr__(self, "populations", tuple(self.populations))
         object.__setattr__(self, "projections", tuple(self.projections))
+        if not isinstance(self.name, str) or not _CIRCUIT_NAME.fullmatch(self.name):
+            raise InvalidInputError(
+                f"circuit '{self.name}': a name has letters, digits, spaces and any of _ . + - and names files, "
+                f"so no path; e.g. 'my_circuit'"
+            )
         if not self.populations:
             raise InvalidInputError(f"circuit {self.name}: it is empty; add at least one population")
         names = [population.name for population in self.populations]
@@ -129,6 +140,8 @@ class Circuit:
                 raise InvalidInputError(f"circuit {self.name}: there are two populations named '{name}'")
         if isinstance(self.ratio, bool) or not isinstance(self.ratio, (int, float)) or not math.isfinite(self.ratio):
             raise InvalidInputError(f"circuit {self.name}: ratio must be a finite number, got {self.ratio}")
+        if self.ratio < 0:
+            raise InvalidInputError(f"circuit {self.name}: ratio must not be negative, got {self.ratio:g}")
         object.__setattr__(self, "ratio", float(self.ratio))
         self._check_models("neuron", [population.neuron for population in self.populations])
         self._check_models("synapse", [projection.synapse for projection in self.projections])

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from ssnbrian.circuit.errors import InvalidInputError
+from ssnbrian.circuit.errors import InvalidInputError, nearest
 from ssnbrian.circuit.units import floats_of
 
 MU_UNIT = "mV/s"
@@ -155,13 +155,15 @@ def resolve_drives(
             f"got {drive!r}"
         )
     else:
-        drives = dict(drive)
-        for name, _ in populations:
+        drives, names = dict(drive), [name for name, _ in populations]
+        for name in drives:
+            if name not in names:
+                raise InvalidInputError(
+                    f"a drive was given for '{name}', which is not a population. {nearest(name, names)}"
+                )
+        for name in names:
             if not isinstance(drives.get(name), Drive):
                 raise InvalidInputError(f"no drive was given for population '{name}'; give one drive per population")
-        for name in drives:
-            if name not in dict(populations):
-                raise InvalidInputError(f"a drive was given for '{name}', which is not a population")
     lengths = [one.duration for one in drives.values() if one.duration is not None]
     if duration is None:
         if not lengths:

@@ -141,7 +141,8 @@ class Recording:
         except OSError as error:
             raise InvalidInputError(f"cannot read '{path}': {error.strerror or error}") from None
         except _DAMAGE as error:
-            raise InvalidInputError(f"'{path}' is not a readable recording, or it is damaged: {error}") from None
+            reason = "" if isinstance(error, ValueError) else f" ({type(error).__name__})"
+            raise InvalidInputError(f"'{path}' is not a readable recording, or it is damaged{reason}") from None
         raise InvalidInputError(f"'{path}' has format {header['format']}; this version reads format {FORMAT}")
 
 

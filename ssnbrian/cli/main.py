@@ -68,6 +68,9 @@ def main(words: Sequence[str] | None = None) -> int:
     except InvalidInputError as error:
         print(f"ssnbrian: {error}", file=sys.stderr)
         return 2
+    except ValueError as error:  # an argument outside what the theory is defined for
+        print(f"ssnbrian: {error}", file=sys.stderr)
+        return 2
     except SsnbrianError as error:
         print(f"ssnbrian: {error}", file=sys.stderr)
         return 1

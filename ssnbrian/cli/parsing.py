@@ -23,6 +23,8 @@ from ssnbrian.circuit.errors import nearest
 from ssnbrian.circuit.units import value_of
 from ssnbrian.engine.progress import Progress
 
+STRUCTURE = ("size", "kind", "neuron", "synapse", "rule", "in_degree", "probability")
+
 
 def number(text: str) -> float:
     """A finite number; argparse names the option when it is none."""
@@ -33,6 +35,13 @@ def number(text: str) -> float:
     if not math.isfinite(value):
         raise argparse.ArgumentTypeError(f"expected a finite number, got '{text}'")
     return value
+
+
+def whole_number(text: str) -> int:
+    """A whole number of at least 0."""
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"expected a whole number of at least 0, got '{text}'")
+    return int(text)
 
 
 def span(text: str) -> tuple[float, float]:
@@ -67,7 +76,7 @@ def add_run(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--ratio", type=number, help="mu_ext of inhibitory over excitatory populations")
     parser.add_argument("--duration", type=number, help="s")
     parser.add_argument("--dt", type=number, default=0.1, help="ms (default 0.1)")
-    parser.add_argument("--seed", type=int, default=1, help="default 1")
+    parser.add_argument("--seed", type=whole_number, default=1, help="default 1")
     parser.add_argument(
         "--grid-threshold", action="store_true", help="test the threshold only at the time grid (biased)"
     )
@@ -119,6 +128,13 @@ def change(circuit: Circuit, setting: str) -> Circuit:
     if not equals or not text:
         raise InvalidInputError(f"--set expects NAME=VALUE, e.g. 'E.tau=22 ms', got '{setting}'")
     known = _settings(circuit)
+    if name == "ratio":
+        raise InvalidInputError("--set: the ratio has an option of its own, --ratio")
+    if name.rpartition(".")[2] in STRUCTURE:
+        raise InvalidInputError(
+            f"--set: '{name}' is part of the circuit's structure; write the circuit with "
+            f"'ssnbrian show {circuit.name} --toml' and change it in the file"
+        )
     if name not in known:
         raise InvalidInputError(f"--set: there is nothing called '{name}'. {nearest(name, known)}")
     return known[name](text)
@@ -191,7 +207,7 @@ def circuit_of(arguments: argparse.Namespace) -> Circuit:
     return circuit
 
 
-_RANGE_LIKE = re.compile(r"^-[\d.]+(:|$)")
+_RANGE_LIKE = re.compile(r"^-[\d.]+([eE][-+]?\d+)?(:|$)")
 
 
 def protect_negative_ranges(words: list[str]) -> list[str]:

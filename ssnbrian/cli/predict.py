@@ -26,15 +26,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_json(parser)
 
 
-def _named(values: Any, ssn: Any) -> dict[str, float]:
-    """Rates under the names E and I, whatever the circuit calls its populations."""
-    return {letter: values[name] for letter, name in zip("EI", ssn.populations, strict=True)}
-
-
-def _state_data(state: SteadyState, ssn: Any) -> dict[str, Any]:
+def _state_data(state: SteadyState) -> dict[str, Any]:
     return {
-        "rates": _named(state.rates, ssn),
-        "inputs": _named(state.inputs, ssn),
+        "rates": dict(state.rates),
+        "inputs": dict(state.inputs),
         "stable": state.stable,
         "isn": state.inhibition_stabilized,
         "supersaturating": state.supersaturating,
@@ -60,16 +55,16 @@ def execute(arguments: argparse.Namespace) -> tuple[str, dict[str, Any]]:
     states = ssn.steady_states(arguments.mu, ratio)
     conditions = ssn.conditions(ratio)
     balanced = BalancedLimit.from_circuit(circuit).steady_states(arguments.mu, ratio)
-    conditions["balanced"]["rates"] = _named(balanced[0].rates, ssn) if len(balanced) else None
+    conditions["balanced"]["rates"] = dict(balanced[0].rates) if len(balanced) else None
     data: dict[str, Any] = {
         "circuit": circuit.name,
         "mu_ext": arguments.mu,
         "ratio": ratio,
         "transfer": {
-            letter: {"a": law.a, "b": law.b, "n": law.n} for letter, law in zip("EI", ssn.transfer, strict=True)
+            name: {"a": law.a, "b": law.b, "n": law.n} for name, law in zip(ssn.populations, ssn.transfer, strict=True)
         },
-        "tau_population": dict(zip("EI", ssn.tau_population, strict=True)),
-        "steady_states": [_state_data(state, ssn) for state in states],
+        "tau_population": dict(zip(ssn.populations, ssn.tau_population, strict=True)),
+        "steady_states": [_state_data(state) for state in states],
         "complete": states.complete,
         "complete_reason": states.reason,
         "conditions": conditions,
@@ -80,10 +75,10 @@ def execute(arguments: argparse.Namespace) -> tuple[str, dict[str, Any]]:
     lines.append(f"  {'complete' if states.complete else 'perhaps not complete'}: {states.reason}")
     if SelfConsistent.applies_to(circuit):
         found = SelfConsistent.from_circuit(circuit).steady_states(arguments.mu, ratio)
-        data["self_consistent"] = [{"rates": _named(one.rates, ssn), "stable": one.stable} for one in found]
+        data["self_consistent"] = [{"rates": dict(one.rates), "stable": one.stable} for one in found]
         data["self_consistent_complete"] = found.complete
         lines.append("self-consistent (Ricciardi)")
-        lines += [f"  {state}" for state in found]
+        lines += [f"  {state}" for state in found] or ["  no state in the range searched"]
         lines.append(f"  {'complete' if found.complete else 'perhaps not complete'}: {found.reason}")
     else:
         data["self_consistent"] = []
@@ -92,12 +87,13 @@ def execute(arguments: argparse.Namespace) -> tuple[str, dict[str, Any]]:
     if arguments.folds:
         folds = ssn.folds(ratio)
         data["folds"] = [
-            {"mu_ext": float(mu), "rates": {"E": float(rates[0]), "I": float(rates[1])}}
+            {"mu_ext": float(mu), "rates": ssn.by_population(rates)}
             for mu, rates in zip(folds.mu_ext, folds.rates, strict=True)
         ]
         lines.append("folds in mu_ext" if data["folds"] else "no folds in mu_ext")
         lines += [
-            f"  {fold['mu_ext']:.6g} mV/s: E {fold['rates']['E']:.4g} Hz, I {fold['rates']['I']:.4g} Hz"
+            f"  {fold['mu_ext']:.6g} mV/s: "
+            + ", ".join(f"{name} {rate:.4g} Hz" for name, rate in fold["rates"].items())
             for fold in data["folds"]
         ]
     return "\n".join(lines), data
@@ -119,6 +115,7 @@ def _condition_lines(conditions: dict[str, Any]) -> list[str]:
     else:
         word = "stable" if entry["stable"] else "unstable"
         rates = entry["rates"]
-        values = f": E {rates['E']:.4g} Hz, I {rates['I']:.4g} Hz" if rates else ""
+        values = ", ".join(f"{name} {rate:.4g} Hz" for name, rate in (rates or {}).items())
+        values = f": {values}" if rates else ", for positive input"
         lines.append(f"  balanced limit: exists, {word} (S2, S4){values}")
     return lines

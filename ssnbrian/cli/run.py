@@ -58,14 +58,15 @@ def execute(arguments: argparse.Namespace) -> tuple[str, dict[str, Any]]:
     circuit = circuit_of(arguments)
     if arguments.out:
         require_writable(arguments.out)
+    if arguments.discard is not None:
+        _discard(arguments.discard, arguments.duration or float("inf"))
     progress = TerminalProgress()
-    recording = simulated(
-        arguments, circuit, progress, spikes=arguments.spikes, variables=_variables(arguments.record)
-    )
+    recording = simulated(arguments, circuit, progress, spikes=arguments.spikes, variables=_variables(arguments.record))
     progress.finish()
     if arguments.out:
         recording.save(arguments.out)
-    discard = _discard(arguments.discard, recording.duration)
+    wanted = arguments.discard if recording.completed else None
+    discard = _discard(wanted, recording.duration)
     try:
         rates = mean_rates(recording, discard)
     except InvalidInputError:  # too short for a standard error

@@ -55,8 +55,8 @@ def grid_crossing(model: NeuronModel) -> Crossing:
 def bridge_crossing(model: NeuronModel) -> Crossing:
     """The model's threshold with the Brownian-bridge test and the rest of the path carried over the reset.
 
-    The rest of the step is carried over, so ``refractory_period + dt`` after the start of the step in which the
-    crossing fell is exactly a refractory period lost.
+    The rest of the step is carried over, so that of n blocked steps counted from the one with the crossing n - 1 are
+    lost: the refractory period, rounded to whole steps.
     """
     v, start = model.membrane, f"{model.membrane}_start"
     threshold = re.split(">=?", model.threshold)[1].strip()
@@ -70,5 +70,5 @@ def bridge_crossing(model: NeuronModel) -> Crossing:
             f"rand() < exp(-2*{distances}/{variance}))"
         ),
         reset=f"{v} = {reset} + {v} - clip({start}, {threshold}, inf*volt)",
-        refractory=None if model.refractory is None else f"{model.refractory} + dt",
+        refractory=None if model.refractory is None else f"(floor({model.refractory}/dt + 0.5) + 1)*dt",
     )

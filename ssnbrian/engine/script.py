@@ -43,7 +43,9 @@ def _exact_step_code(circuit: Circuit, population: Population, options: BuildOpt
 
     equations = neuron_equations(circuit, population, options).replace("mu_drive(t + 0.5*dt)", "0*volt/second")
     method = ExactLinearStep(population.neuron.membrane)
-    group = brian2.NeuronGroup(1, equations, method=method, namespace={}, name="probe*")
+    refractory = crossing_of(population, options).refractory or False
+    texts = {"threshold": population.neuron.threshold, "refractory": refractory} if refractory else {}
+    group = brian2.NeuronGroup(1, equations, method=method, namespace={}, name="probe*", **texts)
     brian2.Network(group)
     return method(group.equations, group.variables)
 
@@ -84,7 +86,9 @@ def brian2_script(circuit: Circuit, options: BuildOptions | None = None) -> str:
     """
     options = options or BuildOptions()
     if circuit.drive is None:
-        raise InvalidInputError(f"circuit {circuit.name} has no default drive, so its script would have no input")
+        raise InvalidInputError(
+            f"circuit {circuit.name} has no default drive, so its script would have no input; add a [drive] to its file"
+        )
     kinds = [(population.name, population.kind) for population in circuit.populations]
     length = circuit.drive.duration or 20.0
     drives, duration = resolve_drives(kinds, circuit.drive, circuit.ratio, length)

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from ssnbrian.circuit import Circuit, Drive, InvalidInputError, Recording, SsnbrianError
+from ssnbrian.circuit import Circuit, Drive, InvalidInputError, Population, Projection, Recording, SsnbrianError
 from ssnbrian.circuit.drive import resolve_drives
 from ssnbrian.circuit.units import floats_of, si_of
 from ssnbrian.engine.build import build, prepare_folder, recorded_variables, run_worker
@@ -52,13 +52,19 @@ def _run_options(
 ) -> RunOptions:
     drive = circuit.drive if drive is None else drive
     if drive is None:
-        raise InvalidInputError(f"circuit {circuit.name} has no default drive; give one, e.g. Ramp(0, 50, duration=50)")
+        raise InvalidInputError(
+            f"circuit {circuit.name} has no default drive; give one, e.g. Ramp(0, 50, duration=50), "
+            f"or --mu or --ramp on the command line"
+        )
     step = _one(dt, "ms", "dt") / 1000
     if not step > 0:
         raise InvalidInputError(f"dt must be positive, got {step * 1000:g} ms")
+    _check_step(circuit, step)
     seconds = None if duration is None else _one(duration, "s", "duration")
     kinds = [(population.name, population.kind) for population in circuit.populations]
     factor = circuit.ratio if ratio is None else _one(ratio, "1", "ratio")
+    if factor < 0:
+        raise InvalidInputError(f"ratio must not be negative, got {factor:g}")
     drives, seconds = resolve_drives(kinds, drive, factor, seconds)
     if seconds < step:
         raise InvalidInputError(f"the duration {seconds:g} s is shorter than one step of {step * 1000:g} ms")
@@ -74,6 +80,18 @@ def _run_options(
     if limit < 0 or (limit == 0 and runaway_rate is not None):
         raise InvalidInputError(f"the runaway rate must be positive, or None for no limit, got {limit} Hz")
     return RunOptions(int(seed), seconds, step, steps, limit, {name: drives[name] for name, _ in kinds}, initial)
+
+
+def _check_step(circuit: Circuit, step: float) -> None:
+    """A step that does not resolve the dynamics gives numbers that mean nothing."""
+    owners: list[Population | Projection] = [*circuit.populations, *circuit.projections]
+    for owner in owners:
+        for name, value in owner.parameters.items():
+            if name.startswith("tau") and step > value.si / 2:
+                raise InvalidInputError(
+                    f"dt of {step * 1000:g} ms is too large for {owner.name}.{name} = {value}; "
+                    f"take a small fraction of it, e.g. 0.1 ms"
+                )
 
 
 def _initial_arrays(circuit: Circuit, initial: Mapping[str, Any]) -> dict[str, np.ndarray]:
@@ -224,6 +242,8 @@ def simulate(
     ------
     InvalidInputError, NoCompilerError, CompilationError, ModelError, RunError : each with one sentence.
     """
+    if not isinstance(circuit, Circuit):
+        raise InvalidInputError(f"simulate expects a Circuit, e.g. ekelmans2023.supersaturating(), got {circuit!r}")
     if target not in TARGETS:
         raise InvalidInputError(f"target must be 'cpp' or 'numpy', got '{target}'")
     options = BuildOptions(bool(spikes), recorded_variables(circuit, variables or {}), bool(grid_threshold))

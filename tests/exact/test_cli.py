@@ -1,13 +1,14 @@
 """The command line without simulating: output for people, JSON for machines, errors for both."""
 
 import json
+import re
 import subprocess
 import sys
 
 import pytest
 from ssnbrian.models.papers import ekelmans2023
 
-from ssnbrian.circuit import circuit_from_toml
+from ssnbrian.circuit import circuit_from_toml, circuit_to_toml
 from ssnbrian.cli.main import main
 
 
@@ -155,3 +156,44 @@ def test_help_has_an_example(capsys, command):
     code, out, _ = run(capsys, command, "--help")
     assert code == 0
     assert f"example: ssnbrian {command}" in out
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (("predict", "bistable", "--mu", "3", "--ratio", "-1"), "ratio must not be negative"),
+        (("predict", "bistable", "--mu", "1e308"), "where no neuron works"),
+        (("predict", "bistable", "--mu", "3", "--set", "E.sigma=0 mV/sqrt(s)"), "cannot be fitted by a power law"),
+        (("predict", "bistable", "--mu", "3", "--set", "E->E.weight=1e300 mV"), "far beyond any synapse"),
+        (("run", "bistable", "--mu", "3", "--dt", "50"), "dt of 50 ms is too large for"),
+        (("run", "bistable", "--mu", "3", "--seed", "1.5"), "expected a whole number"),
+        (("run", "bistable", "--mu", "3", "--duration", "1", "--discard", "5"), "--discard must lie between"),
+        (("show", "bistable", "--set", "E.size=100"), "part of the circuit's structure"),
+        (("show", "bistable", "--set", "ratio=2"), "an option of its own, --ratio"),
+    ],
+)
+def test_values_that_no_circuit_has_are_refused(capsys, words, sentence):
+    code, out, err = run(capsys, *words)
+    assert (code, out) == (2, "")
+    assert sentence in err
+
+
+def test_negative_inputs_may_be_written_plainly(capsys):
+    assert data_of(capsys, "predict", "bistable", "--mu", "-1e1")["mu_ext"] == -10.0
+
+
+def test_json_uses_the_names_of_the_circuit(capsys, tmp_path):
+    text = circuit_to_toml(ekelmans2023.bistable())
+    for old, new in (("populations.E", "populations.Exc"), ("populations.I", "populations.Inh")):
+        text = text.replace(old, new)
+    text = re.sub(r'"([EI])->([EI])"', lambda m: f'"{NAMES[m[1]]}->{NAMES[m[2]]}"', text)
+    path = tmp_path / "renamed.toml"
+    path.write_text(text, encoding="utf-8")
+    renamed = data_of(capsys, "predict", str(path), "--mu", "3", "--folds")
+    plain = data_of(capsys, "predict", "bistable", "--mu", "3", "--folds")
+    for one, other in zip(renamed["steady_states"], plain["steady_states"], strict=True):
+        assert one["rates"] == {NAMES[name]: rate for name, rate in other["rates"].items()}
+    assert set(renamed["conditions"]["balanced"]["rates"]) == set(renamed["folds"][0]["rates"]) == {"Exc", "Inh"}
+
+
+NAMES = {"E": "Exc", "I": "Inh"}

@@ -85,14 +85,15 @@ def circuits(draw):
                 st.builds(FixedInDegree, st.integers(0, 4)), st.builds(Bernoulli, st.floats(0, 1)), st.just(AllToAll())
             )
         )
-        projections.append(Projection(source, target, value(draw(positive), "mV"), rule, synapse, parameters))
+        weight = value(draw(st.floats(0, 1)), "mV")
+        projections.append(Projection(source, target, weight, rule, synapse, parameters))
     finite = st.floats(allow_nan=False, allow_infinity=False)
     levels = draw(st.lists(finite, min_size=1, max_size=4))
     times = [0.0, *sorted(draw(st.lists(positive, min_size=len(levels) - 1, max_size=len(levels) - 1)))]
     drive = Drive(draw(text), tuple(times), tuple(levels), draw(st.none() | positive))
-    return Circuit(
-        draw(text), populations, projections, draw(st.none() | st.just(drive)), draw(finite), draw(text), draw(text)
-    )
+    name = draw(st.from_regex(r"\w[\w .+-]*", fullmatch=True))
+    ratio = draw(st.floats(min_value=0, allow_infinity=False))
+    return Circuit(name, populations, projections, draw(st.none() | st.just(drive)), ratio, draw(text), draw(text))
 
 
 @settings(deadline=None, max_examples=200)

@@ -213,3 +213,20 @@ def test_uncoupled_self_consistent_is_the_ricciardi_rate():
 
     theory = SelfConsistent.from_circuit(Circuit("alone", (Population("E", 10, LIF),)))
     assert theory.steady_states(10.0)[0].rates["E"] == pytest.approx(transfer.rate(10, 3, 0.02), rel=1e-10)
+
+
+def test_compare_refuses_what_does_not_belong_together():
+    from ssnbrian.analysis import compare
+
+    circuit = ekelmans2023.bistable()
+    with pytest.raises(InvalidInputError, match="expects a circuit, its recording"):
+        compare(circuit, None, [SSN.from_circuit(circuit)])
+
+
+def test_inputs_of_opposite_sign_have_states():
+    """A mapping may give inhibition a negative input; then nothing saturates and there is no balanced limit."""
+    circuit = ekelmans2023.supersaturating()
+    states = SSN.from_circuit(circuit).steady_states({"E": 10.0, "I": -5.0})
+    assert len(states) == 1
+    assert not states[0].supersaturating
+    assert len(BalancedLimit.from_circuit(circuit).steady_states({"E": 10.0, "I": -5.0})) == 0

@@ -80,3 +80,28 @@ def test_simulated_grid_has_the_predicted_bias():
         assert abs(one.bias - one.predicted_bias) < 4 * one.bias_error
     assert -0.14 < first.bias < -0.11
     assert -0.27 < second.bias < -0.22
+
+
+def test_refractory_neurons_keep_their_rate():
+    """Seed 4, dt 0.3 ms: the dead time is rounded to 5.1 ms, which the error budget must know.
+
+    2000 independent neurons for 12 s; the simulated rate agrees with the rounded period within four standard errors,
+    and differs from the exact one by more than four.
+    """
+    from ssnbrian.analysis.error_budget import dt_shift
+    from ssnbrian.analysis.self_consistent import SelfConsistent
+    from ssnbrian.models.neurons.lif import LIF_REFRACTORY
+
+    from ssnbrian.circuit import Circuit, Constant, Population
+    from ssnbrian.engine.simulate import simulate
+    from ssnbrian.workflow.time_step import rate_of_independent_neurons
+
+    neurons = Population("E", 2000, LIF_REFRACTORY, parameters={"refractory_period": "5 ms"})
+    circuit = Circuit("refractory", (neurons,))
+    recording = simulate(circuit, Constant(60), duration=12, dt=0.3, seed=4, bin_width=30)
+    rate, error = rate_of_independent_neurons(recording, "E", 1.0)
+    theory = SelfConsistent.from_circuit(circuit)
+    exact = transfer.rate(60, SIGMA, 0.02, 1.0, 0.0, 0.005)
+    shift = dt_shift(theory, np.array([exact]), np.array([60.0]), 0.3e-3, [True])[0]
+    assert abs(rate - (exact + shift)) < 4 * error
+    assert abs(shift) > 4 * error
