@@ -17,8 +17,10 @@ when Θ - V_R is so small that Φ exceeds 1.8e308. Derivatives are within 1e-11 
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from .erfcx_integral import FAR, SQRT_PI, scaled_integral, scaled_passage, two_product
 
@@ -38,7 +40,14 @@ _MEANING = {
 }
 
 
-def rate(mu, sigma, tau, threshold=1.0, reset=0.0, refractory=0.0):
+def rate(
+    mu: ArrayLike,
+    sigma: ArrayLike,
+    tau: ArrayLike,
+    threshold: ArrayLike = 1.0,
+    reset: ArrayLike = 0.0,
+    refractory: ArrayLike = 0.0,
+) -> Any:
     """Stationary firing rate Φ, Hz.
 
     Parameters
@@ -61,7 +70,14 @@ def rate(mu, sigma, tau, threshold=1.0, reset=0.0, refractory=0.0):
     return _evaluate(_rate, 1, mu, sigma, tau, threshold, reset, refractory)
 
 
-def log_rate(mu, sigma, tau, threshold=1.0, reset=0.0, refractory=0.0):
+def log_rate(
+    mu: ArrayLike,
+    sigma: ArrayLike,
+    tau: ArrayLike,
+    threshold: ArrayLike = 1.0,
+    reset: ArrayLike = 0.0,
+    refractory: ArrayLike = 0.0,
+) -> Any:
     """Natural logarithm of Φ in Hz, usable where Φ itself underflows. Arguments and errors as for `rate`.
 
     -inf where Φ is exactly 0 (σ = 0 at or below threshold) or y_Θ exceeds 1e154.
@@ -69,7 +85,14 @@ def log_rate(mu, sigma, tau, threshold=1.0, reset=0.0, refractory=0.0):
     return _evaluate(_log_rate, 1, mu, sigma, tau, threshold, reset, refractory)
 
 
-def rate_derivatives(mu, sigma, tau, threshold=1.0, reset=0.0, refractory=0.0):
+def rate_derivatives(
+    mu: ArrayLike,
+    sigma: ArrayLike,
+    tau: ArrayLike,
+    threshold: ArrayLike = 1.0,
+    reset: ArrayLike = 0.0,
+    refractory: ArrayLike = 0.0,
+) -> Any:
     """(∂Φ/∂μ, ∂Φ/∂σ), analytic. Arguments and errors as for `rate`.
 
     With f(z) = erfcx(-z): ∂Φ/∂μ = Φ² τ √π (√τ/σ) (f(y_Θ) - f(y_R)) and
@@ -79,12 +102,26 @@ def rate_derivatives(mu, sigma, tau, threshold=1.0, reset=0.0, refractory=0.0):
     return _evaluate(_derivatives, 3, mu, sigma, tau, threshold, reset, refractory)[1:]
 
 
-def rate_and_derivatives(mu, sigma, tau, threshold=1.0, reset=0.0, refractory=0.0):
+def rate_and_derivatives(
+    mu: ArrayLike,
+    sigma: ArrayLike,
+    tau: ArrayLike,
+    threshold: ArrayLike = 1.0,
+    reset: ArrayLike = 0.0,
+    refractory: ArrayLike = 0.0,
+) -> Any:
     """(Φ, ∂Φ/∂μ, ∂Φ/∂σ) at little more than the cost of the derivatives. Arguments and errors as for `rate`."""
     return _evaluate(_derivatives, 3, mu, sigma, tau, threshold, reset, refractory)
 
 
-def mean_input(rate, sigma, tau, threshold=1.0, reset=0.0, refractory=0.0):
+def mean_input(
+    rate: ArrayLike,
+    sigma: ArrayLike,
+    tau: ArrayLike,
+    threshold: ArrayLike = 1.0,
+    reset: ArrayLike = 0.0,
+    refractory: ArrayLike = 0.0,
+) -> Any:
     """The mean input μ, mV/s, at which Φ(μ, σ, τ) is ``rate``: the inverse of Φ in μ.
 
     Parameters

@@ -1,6 +1,7 @@
 """Bias of white-noise firing rates against the time step, with the Brownian bridge and on the grid.
 
-Usage: python scripts/figures/time_step_bias.py [--quick] [--figure FILE] [--json FILE]
+Usage: python scripts/figures/time_step_bias.py [--quick] [--duration S] [--dt MS …] [--figure FILE] [--json FILE]
+With --duration 95 --dt 0.1 both points have standard errors of at most 0.1 % (some 15 minutes).
 Dots: simulation of uncoupled neurons in C++, with standard errors. Lines: exact theory of the stepped neuron.
 """
 
@@ -51,12 +52,14 @@ def main() -> None:
     """Measure, print the table, draw."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--quick", action="store_true", help="fewer neurons and steps, under a minute")
+    parser.add_argument("--duration", type=float, help="s of biological time (default 20)")
+    parser.add_argument("--dt", type=float, nargs="+", help="time steps in ms")
     parser.add_argument("--figure", default="time_step_bias.png")
     parser.add_argument("--json", metavar="FILE")
     arguments = parser.parse_args()
-    dts, neurons, duration = (
-        ((0.1, 1.0), 10_000, 5.0) if arguments.quick else ((0.05, 0.1, 0.2, 0.5, 1.0), 100_000, 20.0)
-    )
+    neurons = 10_000 if arguments.quick else 100_000
+    dts = arguments.dt or ((0.1, 1.0) if arguments.quick else (0.05, 0.1, 0.2, 0.5, 1.0))
+    duration = arguments.duration or (5.0 if arguments.quick else 20.0)
     results = []
     progress = TerminalProgress()
     for grid in (True, False):

@@ -65,16 +65,20 @@ def test_rates_agree_with_the_limit_of_small_time_steps(circuit):
     """Seed 8; 20 s per level after 1 s of settling, standard errors from the spread of 1 s means.
 
     The limit is extrapolated linearly in dt from 0.1 and 0.05 ms, so the difference of the rate at 0.1 ms from it
-    is 2 (r(0.1) - r(0.05)); tolerance 1 % plus two standard errors of that difference.
+    is 2 (r(0.1) - r(0.05)). Tolerance: 1 % plus two standard errors of that difference for the sum over the four
+    levels, 1 % plus 3.5 at each of the eight single ones, so that another machine's rounding, which makes other
+    spikes of the same seed, fails by accident in under one run of a hundred.
     """
     coarse, fine = _level_rates(circuit, 0.1), _level_rates(circuit, 0.05)
     for name in ("E", "I"):
         (rate, error), (rate_fine, error_fine) = coarse[name], fine[name]
-        difference = 2 * np.abs(rate - rate_fine)
+        difference = 2 * (rate - rate_fine)
         standard_error = 2 * np.hypot(error, error_fine)
         limit = 2 * rate_fine - rate
-        assert np.all(difference <= 0.01 * limit + 2 * standard_error), (name, rate, limit, standard_error)
-        assert np.all(standard_error[name == "I" :] < 0.06 * limit[name == "I" :]), (name, standard_error / limit)
+        assert np.all(np.abs(difference) <= 0.01 * limit + 3.5 * standard_error), (name, rate, limit, standard_error)
+        pooled = np.sqrt(np.sum(standard_error**2))
+        assert abs(difference.sum()) <= 0.01 * limit.sum() + 2 * pooled
+        assert pooled < 0.03 * limit.sum()
 
 
 def test_batches_do_not_count_a_trend_as_noise():
