@@ -6,9 +6,12 @@ import importlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ssnbrian.device.registration import register_when_imported
+
 if TYPE_CHECKING:
     from ssnbrian.circuit import Circuit, Constant, PiecewiseLinear, Ramp, Recording, Samples, Staircase
     from ssnbrian.engine.simulate import simulate
+    from ssnbrian.engine.sweep import SweepPoint, sweep
     from ssnbrian.models.library import load_circuit
 
 __version__ = "0.1.0"
@@ -21,7 +24,12 @@ if (_checkout / "setup.cfg").is_file() and (_checkout / "models").is_dir():
 _HOMES = dict.fromkeys(
     ("Circuit", "Constant", "PiecewiseLinear", "Ramp", "Recording", "Samples", "Staircase"),
     "ssnbrian.circuit",
-) | {"simulate": "ssnbrian.engine.simulate", "load_circuit": "ssnbrian.models.library"}
+) | {
+    "SweepPoint": "ssnbrian.engine.sweep",
+    "load_circuit": "ssnbrian.models.library",
+    "simulate": "ssnbrian.engine.simulate",
+    "sweep": "ssnbrian.engine.sweep",
+}
 __all__ = [
     "Circuit",
     "Constant",
@@ -30,9 +38,14 @@ __all__ = [
     "Recording",
     "Samples",
     "Staircase",
+    "SweepPoint",
     "load_circuit",
     "simulate",
+    "sweep",
 ]
+
+
+register_when_imported()
 
 
 def __getattr__(name: str) -> Any:

@@ -1,8 +1,12 @@
-"""Time per standard normal: ``random_numbers.h`` against the generator that Brian2 puts into its binaries.
+"""Time per random number: ``random_numbers.h`` against the generator that Brian2 puts into its binaries.
 
 Brian2's class (std::mt19937 and Marsaglia's polar method) is cut out of its own template, so that what is timed is
 what the installed version compiles. Both generators stand in one program and take turns, the flag sets take turns
 as well, and median and range are given: on a shared machine a lone figure says little.
+
+Normals are taken one by one, copied to 4000 doubles, and in place (``normal_run``); uniforms in place as floats and
+copied as doubles. "Step" is the whole time per neuron of ``v[i] = a * v[i] + c + s * z[i]`` over 3200 doubles,
+normals included: in place, from an array of floats and from one of doubles that are filled before.
 
     python scripts/bench/random_numbers.py [--rounds 7] [--draws 20000000] [--json FILE]
 """
@@ -25,9 +29,20 @@ FLAG_SETS = {
     "native, no AVX-512": ["-O3", "-ffast-math", "-fno-finite-math-only", "-march=native", "-mno-avx512f"],
     "-O2 -msse2": ["-O2", "-msse2"],
 }
-COLUMNS = {"ours": "ours, one by one", "ours_bulk": "ours, in bulk", "brian": "Brian2"}
+COLUMNS = {
+    "ours": "one by one",
+    "ours_bulk": "in bulk",
+    "ours_run": "in place",
+    "brian": "Brian2",
+    "uniform_run": "float uniform",
+    "uniform_bulk": "double uniform",
+    "step_run": "step, in place",
+    "step_floats": "step, floats",
+    "step_doubles": "step, doubles",
+}
 # The sum of what was drawn is printed: otherwise the compiler may leave the draws out.
 PROGRAM = """
+#include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <cstdio>
@@ -35,14 +50,30 @@ PROGRAM = """
 #include "random_numbers.h"
 %BRIAN%
 static RandomGenerator brian_generator;
-template <class Draw> static double nanoseconds(long n, double& sum, Draw draw) {
-    const auto start = std::chrono::steady_clock::now();
-    for (long i = 0; i < n; i++) sum += draw();
-    return std::chrono::duration<double, std::nano>(std::chrono::steady_clock::now() - start).count() / n;
+// Median over slices much shorter than what a scheduler gives to a process at a time.
+template <class Draw> static __attribute__((noinline)) double nanoseconds(long n, double& sum, Draw draw) {
+    const int slices = 41;
+    const long share = n / slices + 1;
+    double times[slices];
+    for (double& time : times) {
+        double drawn = 0;
+        const auto start = std::chrono::steady_clock::now();
+        for (long i = 0; i < share; i++) drawn += draw();
+        time = std::chrono::duration<double, std::nano>(std::chrono::steady_clock::now() - start).count() / share;
+        sum += drawn;
+    }
+    std::nth_element(times, times + slices / 2, times + slices);
+    return times[slices / 2];
+}
+static const long neurons = 3200;
+static double v[neurons];
+template <class Number> static __attribute__((noinline)) void step(const Number* __restrict z, long from, long n) {
+    for (long i = 0; i < n; i++) v[from + i] = 0.99 * v[from + i] + 0.001 + 0.1 * z[i];
 }
 int main(int, char** arguments) {
-    const long n = std::atol(arguments[1]), chunk = 4000;
+    const long n = std::atol(arguments[1]), chunk = 4000, steps = n / neurons;
     static double buffer[chunk];
+    static float floats[chunk];
     ssnbrian::RandomBlock& generator = ssnbrian::generator();
     generator.seed(1);
     brian_generator.seed(1);
@@ -53,7 +84,39 @@ int main(int, char** arguments) {
         generator.normals(buffer, chunk);
         return buffer[17];
     }) / chunk;
-    std::printf("%.17g %.17g %.17g %g\\n", ours, bulk, brian, sum);
+    const double run = nanoseconds(n / generator.size, sum, [&] {
+        std::size_t count = generator.size;
+        return double(*generator.normal_run(count));
+    }) / generator.size;
+    generator.seed(1);
+    const double uniform_run = nanoseconds(n / generator.size, sum, [&] {
+        std::size_t count = generator.size;
+        return double(*generator.float_uniform_run(count));
+    }) / generator.size;
+    const double uniform_bulk = nanoseconds(n / chunk, sum, [&] {
+        generator.uniforms(buffer, chunk);
+        return buffer[17];
+    }) / chunk;
+    const double step_run = nanoseconds(steps, sum, [&] {
+        for (std::size_t i = 0, count; i < neurons; i += count) {
+            const float* z = generator.normal_run(count = neurons - i);
+            step(z, i, count);
+        }
+        return v[17];
+    }) / neurons;
+    const double step_floats = nanoseconds(steps, sum, [&] {
+        generator.normals(floats, neurons);
+        step(floats, 0, neurons);
+        return v[17];
+    }) / neurons;
+    const double step_doubles = nanoseconds(steps, sum, [&] {
+        generator.normals(buffer, neurons);
+        step(buffer, 0, neurons);
+        return v[17];
+    }) / neurons;
+    const double all[] = {ours, bulk, run, brian, uniform_run, uniform_bulk, step_run, step_floats, step_doubles};
+    for (double time : all) std::printf("%.17g ", time);
+    std::printf("%g\\n", sum);
 }
 """
 
@@ -68,7 +131,7 @@ def brian_generator():
 
 
 def measure(rounds, draws):
-    """Nanoseconds per normal, round by round: ``{flag set: {generator: [...]}}``."""
+    """Nanoseconds per number, round by round: ``{flag set: {column: [...]}}``."""
     times = {name: {column: [] for column in COLUMNS} for name in FLAG_SETS}
     with tempfile.TemporaryDirectory() as folder:
         source = Path(folder, "bench.cpp")
@@ -89,19 +152,22 @@ def measure(rounds, draws):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--draws", type=int, default=20_000_000, help="normals per generator and round")
+    parser.add_argument("--draws", type=int, default=20_000_000, help="numbers per column and round")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all times to FILE")
     options = parser.parse_args()
     times = measure(options.rounds, options.draws)
 
-    print(f"ns per normal, median (range) of {options.rounds} rounds of {options.draws:.1e} draws")
-    print(f"{'flags':20}" + "".join(f"{title:>24}" for title in COLUMNS.values()) + f"{'Brian2 / ours':>16}")
-    for name, columns in times.items():
-        cells = (f"{median(values):.2f} ({min(values):.2f}-{max(values):.2f})" for values in columns.values())
-        ratio = median(b / o for b, o in zip(columns["brian"], columns["ours"], strict=True))
-        print(f"{name:20}" + "".join(f"{cell:>24}" for cell in cells) + f"{ratio:>16.1f}")
+    print(f"ns per number or neuron, median (range) of {options.rounds} rounds of {options.draws:.1e} draws")
+    print(f"{'':16}" + "".join(f"{name:>22}" for name in times))
+    for column, title in COLUMNS.items():
+        cells = (f"{median(v):.2f} ({min(v):.2f}-{max(v):.2f})" for v in (times[name][column] for name in times))
+        print(f"{title:16}" + "".join(f"{cell:>22}" for cell in cells))
+    for column in ("ours", "ours_run"):
+        ratios = (median(b / o for b, o in zip(t["brian"], t[column], strict=True)) for t in times.values())
+        print(f"{'Brian2 / ' + COLUMNS[column]:20}" + "".join(f"{ratio:>18.1f}    " for ratio in ratios))
     if options.json:
-        record = {"unit": "ns per normal", "draws": options.draws, "brian2": brian2.__version__, "times": times}
+        record = {"unit": "ns per number or neuron", "draws": options.draws, "times": times}
+        record["brian2"] = brian2.__version__
         options.json.write_text(json.dumps(record, indent=1) + "\n")
 
 

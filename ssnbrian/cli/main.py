@@ -1,4 +1,4 @@
-"""The command line: ``ssnbrian list | show | predict | run | compare | transfer``.
+"""The command line: ``ssnbrian list | show | predict | run | sweep | compare | transfer``.
 
 Exit codes: 0 done, 1 failed, 2 wrong input.
 """
@@ -20,6 +20,7 @@ COMMANDS = {
     "show": "the card of a circuit or model, its TOML or its Brian2 script",
     "predict": "steady states and conditions, without simulating",
     "run": "simulate a circuit",
+    "sweep": "simulate a circuit over a grid of values and seeds, resuming what was interrupted",
     "compare": "theory and simulation side by side",
     "transfer": "firing rate of a leaky integrate-and-fire neuron and its power-law fit",
 }
@@ -81,7 +82,7 @@ def main(words: Sequence[str] | None = None) -> int:
         print(json.dumps(data, allow_nan=False, default=_plain) if arguments.json else text, flush=True)
     except BrokenPipeError:
         sys.stderr.close()
-    return 0
+    return 1 if data.get("failed") else 0
 
 
 def _plain(value: Any) -> Any:

@@ -55,13 +55,11 @@ def _own_sources() -> str:
     """Hash of the code that shapes a build, so that an upgrade never meets a stale binary."""
     package = Path(__file__).parent
     files = [*sorted(package.glob("*.py")), *sorted(package.glob("*.h"))]
-    files += [
-        *sorted((package.parent / "device").glob("*.py")),
-        *sorted((package.parent / "device").glob("*.h")),
-    ]
+    files += sorted(path for path in (package.parent / "device").rglob("*") if path.suffix in (".py", ".h", ".cpp", ""))
     digest = hashlib.sha256()
     for path in files:
-        digest.update(path.read_bytes())
+        if path.is_file():
+            digest.update(path.read_bytes())
     return digest.hexdigest()
 
 
@@ -126,9 +124,8 @@ def prepare_folder(folder: Path, circuit: Circuit, options: BuildOptions) -> Non
 
 
 def _make(folder: Path, progress: Progress) -> None:
-    # Without DEPS make skips the pass that only serves to rebuild changed files.
-    command = ["make", f"-j{os.cpu_count() or 1}", "DEPS=", f"CXX={compiler_command()}"]
-    sources = max(1, sum(1 for _ in folder.rglob("*.cpp")))
+    command = ["make", f"-j{os.cpu_count() or 1}", f"CXX={compiler_command()}"]
+    sources = max(1, sum(1 for _ in folder.glob("unit_*.cpp")))
     lines: list[str] = []
     with child_process(command, cwd=folder, stderr=subprocess.STDOUT) as child:
         assert child.stdout is not None

@@ -52,7 +52,7 @@ class _Counter:
 
 def _drive(knots: dict[str, list[float]]) -> Any:
     drive = Drive("run", tuple(knots["times"]), tuple(knots["values"]), None)
-    return brian2_function(lambda t: drive(np.asarray(t)) * volt / second / 1000, "", volt / second)
+    return brian2_function(lambda t: drive(np.asarray(t)) * volt / second / 1000, "", volt / second, stateless=True)
 
 
 def run_numpy(folder: Path) -> None:

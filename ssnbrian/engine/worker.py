@@ -24,9 +24,9 @@ from ssnbrian.engine.options import BuildOptions
 RUNTIME_HEADER = "ssnbrian_runtime.h"
 
 
-def brian2_function(implementation: Any, code: str, return_unit: Any) -> Any:
+def brian2_function(implementation: Any, code: str, return_unit: Any, stateless: bool) -> Any:
     function = brian2.Function(
-        implementation, arg_units=[second], arg_names=["t"], return_unit=return_unit, stateless=False
+        implementation, arg_units=[second], arg_names=["t"], return_unit=return_unit, stateless=stateless
     )
     if code:
         function.implementations.add_implementation("cpp", code)
@@ -37,32 +37,14 @@ def _standalone_functions(circuit: Circuit) -> tuple[dict[str, Any], dict[str, A
     drives, tallies = {}, {}
     for index, population in enumerate(circuit.populations):
         code = f"inline double mu_drive(double t) {{ return ssnbrian::drive({index}, t); }}"
-        drives[population.name] = brian2_function(lambda t: t * volt / second**2, code, volt / second)
+        drives[population.name] = brian2_function(lambda t: t * volt / second**2, code, volt / second, stateless=True)
         spikes = f"brian::_array_{group_name(population.name)}__spikespace"
         code = (
             f"inline double tally(double t) {{ return ssnbrian::tally({index}, {spikes}[{population.size}], "
             f"{population.size}); }}"
         )
-        tallies[population.name] = brian2_function(lambda t: t, code, 1)
+        tallies[population.name] = brian2_function(lambda t: t, code, 1, stateless=False)
     return drives, tallies
-
-
-def _release_duration(device: Any) -> None:
-    """Let the compiled program read its duration, dt and initial state instead of the literals generated."""
-    for position, (kind, arguments) in enumerate(device.main_queue):
-        if kind != "run_network":
-            continue
-        network, lines = arguments
-        changed = []
-        for line in lines:
-            if ".run(" in line:
-                changed.append("set_from_command_line(args);")
-                head, rest = line.split(".run(", 1)
-                line = f"{head}.run(ssnbrian::run().duration,{rest.split(',', 1)[1]}"
-            changed.append(line)
-        device.main_queue[position] = (kind, (network, changed))
-        return
-    raise RuntimeError("Brian2 generated no network run")
 
 
 def manifest_of(assembled: AssembledNetwork, options: BuildOptions, file_of: Any) -> dict[str, Any]:
@@ -86,27 +68,25 @@ def manifest_of(assembled: AssembledNetwork, options: BuildOptions, file_of: Any
 
 def generate(folder: Path) -> None:
     """Write the C++ project of the circuit in ``folder`` with its manifest.json."""
-    from ssnbrian.device import random_numbers
+    import ssnbrian.device.device  # noqa: F401  (registers the device)
 
     circuit, options = read_task(folder)
-    brian2.set_device("cpp_standalone", build_on_run=False)
+    brian2.set_device("ssnbrian_standalone", build_on_run=False)
+    brian2.prefs.devices.ssnbrian_standalone.synapses_in_results = False
     brian2.prefs.codegen.cpp.headers += [f'"{RUNTIME_HEADER}"']
     shutil.copy(Path(__file__).with_name(RUNTIME_HEADER), folder / RUNTIME_HEADER)
     device = brian2.get_device()
     brian2.defaultclock.dt = 0.1 * brian2.ms
     device.insert_code("after_start", "ssnbrian::begin(brian::results_dir);")
-    random_numbers.seed_at_start(device, "ssnbrian::run().seed")
+    device.insert_code("after_start", "ssnbrian::generator().seed(ssnbrian::run().seed);")
     device.insert_code("after_start", "brian::_random_generators[0].seed(ssnbrian::run().seed);")
     device.insert_code("main", "_array_defaultclock_dt[0] = ssnbrian::run().dt;")
     device.insert_code("after_end", "ssnbrian::end(brian::results_dir);")
-    with random_numbers.install():
-        drives, tallies = _standalone_functions(circuit)
-        assembled = assemble(circuit, options, drives, tallies, after_parameters=device.apply_run_args)
-        assembled.network.run(
-            1 * second, report="ssnbrian::report(completed);", report_period=0.25 * second, namespace={}
-        )
-        _release_duration(device)
-        device.build(directory=str(folder), compile=False, run=False)
+    drives, tallies = _standalone_functions(circuit)
+    assembled = assemble(circuit, options, drives, tallies, after_parameters=device.apply_run_args)
+    assembled.network.run(1 * second, report="ssnbrian::report(completed);", report_period=0.25 * second, namespace={})
+    device.read_at_run_time(duration="ssnbrian::run().duration")
+    device.build(directory=str(folder), compile=False, run=False)
     manifest = manifest_of(assembled, options, lambda variable: Path(device.get_array_filename(variable)).name)
     (folder / "manifest.json").write_text(json.dumps(manifest))
 

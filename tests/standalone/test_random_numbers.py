@@ -6,10 +6,12 @@ same result each time; its limits are those that a good generator would exceed r
 
 * a mean or a count: 5 standard errors (two-sided probability 6e-7 each, about 120 such values in all; more for the
   smallest tail counts, see there);
-* a chi-square: p in [1e-4, 1 - 1e-4]. Both ends count: a generator that fills the bins too evenly is not random.
+* a chi-square: p in [1e-4, 1 - 1e-4]. Both ends count: a generator that fills the bins too evenly is not random;
+* all of these together, for each set of flags: Holm's correction at 1 %.
 
-That one p of .003 is no fault was settled over 120 seeds with 1e8 numbers each and 4096 bins: the p of the
-chi-squares were uniform (Kolmogorov--Smirnov p .23 for the uniforms, .68 for the normals).
+Apart from sampling, the transform of words to normals is compared with mpmath at chosen words, and its moments are
+summed over all words there are.
+
 """
 
 import math
@@ -26,6 +28,7 @@ from brian2.core.functions import DEFAULT_FUNCTIONS
 from brian2.devices import get_device, reset_device
 from brian2.devices.cpp_standalone.codeobject import CPPStandaloneCodeObject
 from brian2.devices.cpp_standalone.device import CPPStandaloneDevice
+from mpmath import mp, mpf
 from scipy import stats
 
 from ssnbrian.device import random_numbers
@@ -44,6 +47,12 @@ LEVELS = np.array([3, 4, 5, 5.5])
 TOLERANCE_IN_SE = 5
 ACCEPTED_P = (1e-4, 1 - 1e-4)
 STREAM_SEED, STREAM_LENGTH = 12345, 5000
+#: A seed whose first block of normals has a radius word at either end of the range (found by search), and where an
+#: end begins.
+ENDS_SEED, END = 9098, 2**16
+#: Error bounds of the single-precision transform: of the radius relative, of cosine and sine absolute, and of a
+#: normal relative to its radius.
+RADIUS_ERROR, DIRECTION_ERROR, NORMAL_ERROR = 8e-7, 1.3e-6, 2.2e-6
 MASK32, MASK64 = 2**32 - 1, 2**64 - 1
 
 
@@ -84,23 +93,59 @@ def open_uniform(high, low):
 
 
 def reference_uniforms(seed, count):
-    blocks = reference_words(seed, 128 * -(-count // 1024)).reshape(-1, 2, 1024)
-    return open_uniform(blocks[:, 0], blocks[:, 1]).ravel()[:count]
+    pairs = reference_words(seed, 128 * -(-count // 1024)).reshape(-1, 2, 16)
+    return open_uniform(pairs[:, 0], pairs[:, 1]).ravel()[:count]
+
+
+def reference_float_uniforms(seed, count):
+    words = reference_words(seed, -(-count // 16))[:count]
+    u = ((words >> np.uint64(1)).astype(np.float32) + np.float32(0.5)) * np.float32(2.0**-31)
+    return np.minimum(u, np.float32(1 - 2.0**-24)).astype(float)
+
+
+def extended_radius(word, more):
+    """Radius of a word at an end of the range, from it and one more word, to 30 digits."""
+    with mp.workdps(30):
+        return mp.sqrt(-2 * mp.log((mpf(int(word)) * 2**32 + int(more) + mpf("0.5")) / 2**64))
 
 
 def reference_normals(seed, count, blocks_of_uniforms=0):
-    """Normals of a stream from which so many blocks of 1024 uniforms (128 draws each) were taken before."""
-    before = 128 * blocks_of_uniforms
-    words = reference_words(seed, before + 96 * -(-count // 1024))[before * 16 :]
-    high, low, turn = words.reshape(-1, 3, 512).swapaxes(0, 1)
-    radius = np.sqrt(-2 * np.log(open_uniform(high, low)))
-    angle = np.pi * (open_uniform(turn, (low & np.uint64(0xFFE)) << np.uint64(20)) - 0.5)
-    side = np.where(low & np.uint64(1), -1, 1)
-    return np.concatenate([radius * np.cos(angle) * side, radius * np.sin(angle)], axis=1).ravel()[:count]
+    """Normals and their radii, of a stream from which so many blocks of 1024 uniforms were taken before."""
+    blocks, at = -(-count // 1024), 128 * blocks_of_uniforms
+    draws = reference_words(seed, at + 80 * blocks).reshape(-1, 16)
+    normals, radii = [], []
+    for _ in range(blocks):
+        words, turns = draws[at : at + 64].reshape(-1, 2, 16).swapaxes(0, 1).reshape(2, -1)
+        at += 64
+        u = (words >> np.uint64(1)).astype(np.float32).astype(float) * 2.0**-31
+        at_end = (words < END) | (words >= 2**32 - END)
+        radius = np.sqrt(-2 * np.log(np.where(at_end, 0.5, u)))
+        for i in np.flatnonzero(at_end):
+            radius[i] = extended_radius(words[i], draws[at, i % 16])
+            at += 1
+        angle = np.pi * (((turns >> np.uint64(8)) ^ np.uint64(2**23)).astype(float) - 2**23 + 0.5) / 2**24
+        side = np.where(turns & np.uint64(1), -1, 1)
+        normals += [radius * np.cos(angle) * side, radius * np.sin(angle)]
+        radii += [radius, radius]
+    return np.concatenate(normals)[:count], np.concatenate(radii)[:count]
+
+
+def holm(p_values):
+    """The smallest p after Holm's correction."""
+    return min(p * (len(p_values) - rank) for rank, p in enumerate(sorted(p_values)))
 
 
 def chi_square_p(counts):
     return stats.chisquare(counts).pvalue
+
+
+def both_ends(p):
+    """A chi-square can be too small as well."""
+    return 2 * min(p, 1 - p)
+
+
+def two_sided(z):
+    return 2 * stats.norm.sf(np.abs(z))
 
 
 @pytest.fixture(scope="module")
@@ -120,7 +165,7 @@ def harness(tmp_path_factory):
     ]
     assert [compiler.wait() for compiler in compilers] == [0] * len(compilers)
 
-    def run(flag_set, kind, seed, count):
+    def run(flag_set, kind, seed=0, count=0):
         command = [str(folder / flag_set), kind, str(seed), str(count), str(folder / "bounds")]
         output = subprocess.run(command, capture_output=True, text=True, check=True).stdout
         lines = (line.split() for line in output.splitlines())
@@ -136,9 +181,14 @@ def normals(request, harness):
 
 
 @pytest.fixture(scope="module", params=STATISTICS, ids=lambda case: case[0])
-def uniforms(request, harness):
+def both_uniforms(request, harness):
     flag_set, seed, n = request.param
-    return SimpleNamespace(n=n, **harness(flag_set, "uniforms", seed, n))
+    return {kind: SimpleNamespace(n=n, **harness(flag_set, kind, seed, n)) for kind in ("uniforms", "float_uniforms")}
+
+
+@pytest.fixture(params=["uniforms", "float_uniforms"])
+def uniforms(request, both_uniforms):
+    return both_uniforms[request.param]
 
 
 @pytest.fixture(scope="module")
@@ -153,11 +203,70 @@ def test_uniforms_have_the_bits_of_the_reference_with_any_flags(streams):
         np.testing.assert_array_equal(stream["bulk_uniforms"], expected)
 
 
-def test_normals_are_box_muller_of_the_reference_bits(streams):
-    expected = reference_normals(STREAM_SEED, STREAM_LENGTH)
+def test_float_uniforms_have_the_bits_of_the_reference_with_any_flags(streams):
+    expected = reference_float_uniforms(STREAM_SEED, STREAM_LENGTH)
     for stream in streams.values():
-        assert np.abs(stream["normals"] - expected).max() < 1e-12
+        np.testing.assert_array_equal(stream["float_uniforms"], expected)
+        np.testing.assert_array_equal(stream["mixed_float_uniforms"], expected)
+
+
+@pytest.mark.parametrize("seed", [STREAM_SEED, ENDS_SEED])
+def test_normals_are_box_muller_of_the_reference_bits(harness, streams, seed):
+    """With the second seed, two pairs of the first block are made again, and each takes a further step."""
+    if seed == ENDS_SEED:
+        words = reference_words(seed, 64).reshape(-1, 2, 16)[:, 0]
+        assert np.sum(words < END) == np.sum(words >= 2**32 - END) == 1
+    expected, radii = reference_normals(seed, STREAM_LENGTH)
+    for flag_set in FLAG_SETS:
+        stream = streams[flag_set] if seed == STREAM_SEED else harness(flag_set, "stream", seed, STREAM_LENGTH)
+        assert np.max(np.abs(stream["normals"] - expected) / radii) < NORMAL_ERROR
         np.testing.assert_array_equal(stream["bulk_normals"], stream["normals"])
+        np.testing.assert_array_equal(stream["mixed_normals"], stream["normals"])
+
+
+def test_radius_and_direction_of_chosen_words(harness):
+    """Against mpmath at 30 digits: 4000 words over the whole range."""
+    for flag_set in FLAG_SETS:
+        values = harness(flag_set, "transform", count=2**32 // 4000)
+        words = values["words"].astype(np.uint64)
+        inner = (words >= END) & (words < 2**32 - END)
+        assert inner.sum() > 3990
+        rounded = (words >> np.uint64(1)).astype(np.float32)
+        with mp.workdps(30):
+            for i in np.flatnonzero(inner):
+                radius = mp.sqrt(-2 * mp.log(mpf(float(rounded[i])) / 2**31))
+                assert abs(mp.sqrt(values["squares"][i]) / radius - 1) < RADIUS_ERROR
+            for word, cosine, sine in zip(words.tolist(), values["cosines"], values["sines"], strict=True):
+                signed = word - 2**32 if word >= 2**31 else word
+                angle = mp.pi * (mpf(2 * (signed >> 8) + 1) / 2**25)
+                assert abs(cosine - (-1) ** (word & 1) * mp.cos(angle)) < DIRECTION_ERROR
+                assert abs(sine - mp.sin(angle)) < DIRECTION_ERROR
+        pairs = [(w, m) for w in (0, 1, 65535, 0xFFFF0000, 0xFFFFFFFF) for m in (0, 1, 2**31, MASK32)]
+        exact = np.array([float(extended_radius(*pair)) for pair in pairs])
+        np.testing.assert_allclose(values["extended"], exact, rtol=1e-9)
+        assert values["extended"].max() > 9.4
+
+
+@pytest.mark.parametrize("flag_set", ["native", "no_avx512"])
+def test_mean_and_variance_over_all_words(harness, flag_set):
+    """No sampling: all radius words that a block uses as they are, plus the integral over the two ends.
+
+    With u the uniform of the radius, the mean of (-2 log u)^k over u < a is a (L + 2) for k = 1 and
+    a (L^2 + 4 L + 8) for k = 2, L = -2 log a; over u > 1 - a it is a^2 and 4 a^3 / 3 to the first order.
+    """
+    sums = harness(flag_set, "exhaustive")
+    a = END * 2.0**-32
+    big = -2 * math.log(a)
+    square = sums["squares"][0] * 2.0**-31 + a * (big + 2) + a**2
+    fourth = sums["squares"][1] * 2.0**-31 + a * (big**2 + 4 * big + 8) + 4 * a**3 / 3
+    sine, product, cosines2, sines2, cosines4, sines4 = sums["directions"] * 2.0**-24
+    # Every direction comes with both signs of the cosine, so that its mean is zero.
+    assert abs(sine) < 1e-12
+    assert abs(product) < 1e-12
+    assert abs(square * cosines2 - 1) < 1e-7
+    assert abs(square * sines2 - 1) < 1e-7
+    assert abs(fourth * cosines4 / 3 - 1) < 1e-6
+    assert abs(fourth * sines4 / 3 - 1) < 1e-6
 
 
 def test_translation_units_share_one_generator(streams):
@@ -224,6 +333,32 @@ def test_lags(normals):
     """
     assert {1, 16, 512, 1024} <= set(normals.lags)
     assert np.abs(normals.products).max() / math.sqrt(normals.n) < TOLERANCE_IN_SE
+
+
+def test_all_statistics_of_normals_together(normals):
+    """Moments, tails, lags and cells of the tests above: 53 p values, Holm's correction at 1 %."""
+    mean = [0 if k % 2 else math.prod(range(1, k, 2)) for k in range(13)]
+    z = [
+        (total / normals.n - mean[k]) * math.sqrt(normals.n / (mean[2 * k] - mean[k] ** 2))
+        for k, total in enumerate(normals.moments, start=1)
+    ]
+    p = [*two_sided(z), *two_sided(normals.products / math.sqrt(normals.n))]
+    p += [both_ends(chi_square_p(getattr(normals, counts))) for counts in ("bins", "pairs", "partners")]
+    for count, expected in zip(normals.tails, normals.n * np.tile(stats.norm.sf(LEVELS), 2), strict=True):
+        p.append(2 * min(stats.poisson.cdf(count, expected), stats.poisson.sf(count - 1, expected)))
+    assert holm(p) > 0.01
+
+
+def test_all_statistics_of_uniforms_together(uniforms):
+    """Moments 1 to 4 about 1/2, lags and cells: 43 p values, Holm's correction at 1 %."""
+    mean = [0 if k % 2 else 0.5**k / (k + 1) for k in range(9)]
+    z = [
+        (total / uniforms.n - mean[k]) * math.sqrt(uniforms.n / (mean[2 * k] - mean[k] ** 2))
+        for k, total in enumerate(uniforms.moments, start=1)
+    ]
+    p = [*two_sided(z), *two_sided(uniforms.products * 12 / math.sqrt(uniforms.n))]
+    p += [both_ends(chi_square_p(getattr(uniforms, counts))) for counts in ("bins", "pairs", "lane_pairs")]
+    assert holm(p) > 0.01
 
 
 @pytest.mark.parametrize("counts", ["bins", "pairs", "lane_pairs"])
@@ -326,8 +461,8 @@ def test_seed_at_start_rules_what_a_binary_draws(brian_runs):
 
 def test_xi_is_drawn_from_the_normals(brian_runs):
     """One Euler step from 0: v is sqrt(2 dt / tau) times the normals that follow two blocks of uniforms."""
-    z = reference_normals(4, 1500, blocks_of_uniforms=2)
-    np.testing.assert_allclose(brian_runs.other.v, math.sqrt(2 * 0.1 / 10) * z, rtol=0, atol=1e-12)
+    z, radii = reference_normals(4, 1500, blocks_of_uniforms=2)
+    assert np.max(np.abs(brian_runs.other.v / math.sqrt(2 * 0.1 / 10) - z) / radii) < NORMAL_ERROR
 
 
 def test_seed_in_the_script_overrides_the_seed_at_start(brian_runs):

@@ -1,0 +1,277 @@
+"""``ssnbrian_standalone``: Brian2's C++ standalone device with a faster simulation loop and a shorter build."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import brian2
+from brian2 import BrianPreference, Synapses, prefs
+from brian2.core.variables import AuxiliaryVariable
+from brian2.devices.cpp_standalone.codeobject import CPPStandaloneCodeObject
+from brian2.devices.cpp_standalone.device import CPPStandaloneDevice, RunFunctionContext
+from brian2.devices.device import all_devices
+
+from ssnbrian.device.additive import EVENTS, NotAdditiveError, additive_code
+from ssnbrian.device.choices import Choice, choices_header, compact_synapses
+from ssnbrian.device.code_object import INCLUDE_DIR, Draw, SsnbrianCodeObject
+from ssnbrian.device.firing_test import LOG, firing_test
+from ssnbrian.device.fusion import Fusion, find_fusions, fused_schedule, fused_source
+from ssnbrian.device.units_of_translation import write_units
+
+NAME = "ssnbrian_standalone"
+
+prefs.register_preferences(
+    "devices.ssnbrian_standalone",
+    "Preferences of the ssnbrian_standalone device",
+    synapses_in_results=BrianPreference(
+        default=True,
+        docs="Whether a run writes the source and target of every synapse, so that S.i and S.j can be read.",
+    ),
+)
+
+
+class SsnbrianStandaloneDevice(CPPStandaloneDevice):
+    """Brian2's device with own templates; whatever they cannot do takes Brian2's."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        #: For every pathway, why it is not additive; None where it is.
+        self.not_additive: dict[str, str | None] = {}
+        self.choices: list[Choice] = []
+        self.compact: dict[str, str | None] = {}
+        self.fusions: list[Fusion] = []
+
+    def code_object_class(self, codeobj_class: Any = None, fallback_pref: Any = None) -> Any:
+        """OpenMP needs Brian2's own templates and generators."""
+        if codeobj_class is not None:
+            return codeobj_class
+        if prefs.devices.cpp_standalone.openmp_threads:
+            return CPPStandaloneCodeObject
+        return SsnbrianCodeObject
+
+    def code_object(
+        self,
+        owner: Any,
+        name: str,
+        abstract_code: Any,
+        variables: Any,
+        template_name: str,
+        variable_indices: Any,
+        codeobj_class: Any = None,
+        template_kwds: Any = None,
+        **more: Any,
+    ) -> Any:
+        if self.code_object_class(codeobj_class) is SsnbrianCodeObject:
+            prepare = {"threshold": self._threshold, "synapses": self._synapses}.get(template_name)
+            if prepare is not None:
+                template_kwds = dict(template_kwds or {})
+                variables, variable_indices = dict(variables), variable_indices.copy()
+                abstract_code = prepare(owner, name, abstract_code, variables, variable_indices, template_kwds)
+        return super().code_object(
+            owner,
+            name,
+            abstract_code,
+            variables,
+            template_name,
+            variable_indices,
+            codeobj_class=codeobj_class,
+            template_kwds=template_kwds,
+            **more,
+        )
+
+    def _threshold(
+        self, owner: Any, name: str, code: Any, variables: Any, variable_indices: Any, template_kwds: Any
+    ) -> Any:
+        test = firing_test(code[None].strip().removeprefix("_cond ="))
+        for uniform, kind in test.draws:
+            for auxiliary in (uniform, uniform + LOG) if kind == "least" else (uniform,):
+                variables[auxiliary] = AuxiliaryVariable(auxiliary)
+                variable_indices[auxiliary] = "_idx"
+        template_kwds["draws"] = [Draw(uniform, kind) for uniform, kind in test.draws]
+        if test.first is None:
+            return {None: f"_cond = {test.exact}"}
+        return {None: f"_cond = {test.exact}", "first": f"_cond = {test.first}"}
+
+    def _synapses(
+        self, owner: Any, name: str, code: Any, variables: Any, variable_indices: Any, template_kwds: Any
+    ) -> Any:
+        pathway = template_kwds["pathway"]
+        try:
+            events = additive_code(code[None], pathway.prepost, variables, variable_indices)
+        except NotAdditiveError as refusal:
+            self.not_additive[pathway.name] = str(refusal)
+            return code
+        # A pathway has one code object per run; each of them must be additive.
+        self.not_additive.setdefault(pathway.name, None)
+        variables[EVENTS] = AuxiliaryVariable(EVENTS)
+        variable_indices[EVENTS] = "_idx"
+        return {None: code[None], "events": events}
+
+    def seed(self, seed: int | None = None) -> None:
+        """Seed both generators: ours takes a new seed from Brian2's at its next draw."""
+        super().seed(seed)
+        self.insert_code("main", "ssnbrian::generator().unseed();")
+
+    def read_at_run_time(self, duration: str) -> None:
+        """Let the one network run last as long as a C++ expression says, and take the command line's values last.
+
+        Call it after the run statement and before `build`. Values given as arguments of the program are then set
+        once more just before the network runs, so that they win over initial values computed in the program.
+
+        Raises
+        ------
+        RuntimeError
+            When there is not exactly one network run.
+        """
+        runs = [position for position, (kind, _) in enumerate(self.main_queue) if kind == "run_network"]
+        if len(runs) != 1:
+            raise RuntimeError(f"a duration that is read at run time needs one network run, there are {len(runs)}")
+        network, lines = self.main_queue[runs[0]][1]
+        changed = []
+        for line in lines:
+            if line.startswith(f"{network.name}.run("):
+                changed.append("set_from_command_line(args);")
+                line = f"{network.name}.run({duration},{line.split(',', 1)[1]}"
+            changed.append(line)
+        self.main_queue[runs[0]] = ("run_network", (network, changed))
+
+    def run_function(self, name: str, include_in_parent: bool = True) -> Any:
+        return _RunFunction(self, name, include_in_parent)
+
+    @property
+    def _fast(self) -> bool:
+        return self.code_object_class() is SsnbrianCodeObject
+
+    def build(self, directory: str | None = "output", **options: Any) -> None:
+        if self._fast:
+            self.headers += [header for header in ('"draws.h"', '"choices.h"') if header not in self.headers]
+            if INCLUDE_DIR not in self.include_dirs:
+                self.include_dirs.append(INCLUDE_DIR)
+        super().build(directory=directory, **options)
+
+    def generate_objects_source(self, writer: Any, arange_arrays: Any, synapses: Any, *arguments: Any, **more: Any) -> None:
+        if self._fast:
+            known = self._all_synapses()
+            self.compact = compact_synapses(
+                known, self.code_objects.values(), self.main_queue, self._array_names(), self._additive
+            )
+            for name, why in sorted(self.compact.items()):
+                self.choices.append(Choice(name, "rows of targets" if why is None else "synapse arrays", why or ""))
+            self._write_or_drop_synapses(known)
+            self._fuse()
+            functions = [f"void _run_{fusion.name}();" for fusion in self.fusions]
+            writer.write("choices.h", choices_header(known, self.compact, self._additive, functions))
+        super().generate_objects_source(writer, arange_arrays, synapses, *arguments, **more)
+
+    def _fuse(self) -> None:
+        self.fusions = []
+        if self.enable_profiling:
+            return
+        for position, (kind, arguments) in enumerate(self.main_queue):
+            if kind == "run_network":
+                network, lines = arguments
+                fusions = find_fusions(lines, self.code_objects)
+                self.main_queue[position] = (kind, (network, fused_schedule(lines, fusions)))
+                self.fusions += [fusion for fusion in fusions if fusion not in self.fusions]
+        for fusion in self.fusions:
+            self.choices += [Choice(name, "fused", f"one pass with {fusion.members[-1]}") for name in fusion.members]
+
+    def generate_codeobj_source(self, writer: Any) -> None:
+        super().generate_codeobj_source(writer)
+        for fusion in self.fusions:
+            paths = {name: Path(self.project_dir) / "code_objects" / f"{name}.cpp" for name in fusion.members}
+            sources = {name: path.read_text() for name, path in paths.items()}
+            writer.write(f"code_objects/{fusion.name}.cpp", fused_source(fusion, sources))
+
+    def _all_synapses(self) -> list[Synapses]:
+        known = {}
+        for code_object in self.code_objects.values():
+            owner = code_object.owner
+            owner = getattr(owner, "synapses", owner)
+            if isinstance(owner, Synapses) or type(owner).__name__ == "weakproxy":
+                known[owner.name] = owner
+        for synapses in self.synapses:
+            known[synapses.name] = synapses
+        return [one for one in known.values() if hasattr(one, "_pathways")]
+
+    @property
+    def _additive(self) -> set[str]:
+        return {name for name, why in self.not_additive.items() if why is None}
+
+    def _array_names(self) -> dict[Any, str]:
+        return {**self.arrays, **self.dynamic_arrays}
+
+    def _write_or_drop_synapses(self, known: list[Synapses]) -> None:
+        keep = prefs.devices.ssnbrian_standalone.synapses_in_results
+        for synapses in known:
+            pair = [synapses.variables["_synaptic_pre"], synapses.variables["_synaptic_post"]]
+            if self.compact[synapses.name] is None and keep:
+                first, second = (self.get_array_filename(variable) for variable in pair)
+                offset = getattr(synapses.source, "start", 0)
+                self.code_lines["after_end"].insert(
+                    0,
+                    f'ssnbrian_choices::rows_{synapses.name}().write(brian::results_dir + "{first}", '
+                    f'brian::results_dir + "{second}", {offset});',
+                )
+            elif not keep:
+                for variable in _ordered(synapses):
+                    name = self.get_array_name(variable, access_data=False)
+                    self.code_lines["before_end"].append(f"decltype(brian::{name})().swap(brian::{name});")
+
+    def generate_makefile(self, writer: Any, *arguments: Any, **more: Any) -> None:
+        if self._fast:
+            replaced = {f"code_objects/{name}.cpp" for fusion in self.fusions for name in fusion.members}
+            layouts = write_units(writer, Path(self.project_dir), replaced)
+            self.code_object_class().templater.env.globals["layouts"] = layouts
+        super().generate_makefile(writer, *arguments, **more)
+
+    def compile_source(self, directory: str, compiler: str, debug: bool, clean: bool) -> None:
+        try:
+            super().compile_source(directory, compiler, debug, clean)
+        except RuntimeError:
+            if not self._fast:
+                raise
+            # Code of the user that does not bear company: every code object for itself.
+            arguments = prefs.devices.cpp_standalone.extra_make_args_unix
+            prefs.devices.cpp_standalone.extra_make_args_unix = [*arguments, "LAYOUT=separate"]
+            try:
+                super().compile_source(directory, compiler, debug, clean)
+            finally:
+                prefs.devices.cpp_standalone.extra_make_args_unix = arguments
+
+    def delete(self, code: bool = True, **options: Any) -> None:
+        if self._fast and code and self.project_dir is not None and self.writer is not None:
+            # What follows expects the files of Brian2's makefile.
+            folder = Path(self.project_dir)
+            for path in folder.rglob("*.d"):
+                path.unlink()
+            for name in ["make.deps", *self.writer.source_files]:
+                path = folder / name
+                (path if path.suffix == ".deps" else path.with_suffix(".o")).touch()
+        super().delete(code=code, **options)
+
+    def report(self) -> list[Choice]:
+        """Which path each object of the network takes, and why no faster one."""
+        return list(self.choices)
+
+
+def _ordered(synapses: Synapses) -> list[Any]:
+    pair = {synapses.variables["_synaptic_pre"], synapses.variables["_synaptic_post"]}
+    return sorted({*synapses._registered_variables, *pair}, key=lambda variable: variable.name)
+
+
+class _RunFunction(RunFunctionContext):
+    def __init__(self, device: SsnbrianStandaloneDevice, name: str, include_in_parent: bool) -> None:
+        super().__init__(name, include_in_parent)
+        self.device = device
+
+    def __enter__(self) -> None:
+        self.device.main_queue.append(("start_run_func", (self.name, self.include_in_parent)))
+
+    def __exit__(self, *exception: Any) -> None:
+        self.device.main_queue.append(("end_run_func", (self.name, self.include_in_parent)))
+
+
+if NAME not in all_devices:
+    all_devices[NAME] = SsnbrianStandaloneDevice()

@@ -1,0 +1,80 @@
+// What generated code objects call: random numbers in blocks, seeded from Brian2's generator, and the marks of a
+// threshold. Included after objects.h, which declares that generator.
+#ifndef SSNBRIAN_DRAWS_H
+#define SSNBRIAN_DRAWS_H
+
+#include <cmath>
+#include <cstdint>
+#include <cstring>
+
+#include "random_numbers.h"
+#include "vector_math.h"
+
+namespace ssnbrian {
+
+// Brian2's numbers have 53 bits: two of them fill the 64 of a seed.
+struct BrianEntropy {
+    std::uint64_t operator()() const {
+        const double scale = 4294967296.0;
+        const std::uint64_t high = static_cast<std::uint64_t>(brian::_random_generators[0].rand() * scale);
+        return high << 32 | static_cast<std::uint64_t>(brian::_random_generators[0].rand() * scale);
+    }
+};
+
+inline double draw_uniform() { return generator().uniform(BrianEntropy()); }
+inline double draw_normal() { return generator().normal(BrianEntropy()); }
+
+// Neurons are taken in chunks whose numbers and states stay in the first-level cache.
+const int chunk = 1024;
+inline int chunk_size(int start, int end) { return end - start < chunk ? end - start : chunk; }
+
+inline void fill_uniform(double* out, int count) { generator().uniforms(out, count, BrianEntropy()); }
+inline void fill_normal(float* out, int count) { generator().normals(out, count, BrianEntropy()); }
+
+// Uniform numbers of which only 16 bits are drawn at first: rounded down, and with the other bits.
+inline void fill_coarse(std::uint16_t* out, int count) {
+    std::uint32_t words[chunk / 2];
+    if (!generator().seeded()) generator().seed(BrianEntropy()());
+    const unsigned per_draw = 2 * RandomBlock::lanes;
+    generator().fill_words(words, (count + per_draw - 1) / per_draw);
+    std::memcpy(out, words, count * sizeof *out);
+}
+inline double rounded_down(std::uint16_t coarse) { return static_cast<double>(coarse) * (1.0 / 65536); }
+inline double refined(std::uint16_t coarse) { return (static_cast<double>(coarse) + draw_uniform()) * (1.0 / 65536); }
+
+// `count` uniform numbers of which the least is drawn first, then its place; any other one, on condition that it is
+// larger, when it is asked for. P(least > m) = (1 - m)^count.
+class LeastUniform {
+public:
+    explicit LeastUniform(int count)
+        : value_(-std::expm1(std::log(draw_uniform()) / count)), place_(static_cast<int>(draw_uniform() * count)),
+          log(std::log(value_)) {}
+    double number(int place) const { return place == place_ ? value_ : value_ + (1.0 - value_) * draw_uniform(); }
+
+private:
+    double value_;
+    int place_;
+
+public:
+    const double log;
+};
+
+typedef std::uint8_t Mark;
+
+// The next marked position from `position` on, or `count`.
+inline int next_mark(const Mark* marks, int position, int count) {
+    while (position < count && position % 8 != 0)
+        if (marks[position]) return position;
+        else position++;
+    for (; position + 8 <= count; position += 8) {
+        std::uint64_t eight;
+        std::memcpy(&eight, marks + position, 8);
+        if (eight) break;
+    }
+    while (position < count && !marks[position]) position++;
+    return position;
+}
+
+}  // namespace ssnbrian
+
+#endif
