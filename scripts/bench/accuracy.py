@@ -2,7 +2,7 @@
 
 Two systems: uncoupled neurons (one easy, one four standard deviations below threshold) and the network of Fig 2A of
 Ekelmans et al. 2023 at a constant input. References are the limits dt -> 0: the Ricciardi rate, exact for the neuron,
-and the self-consistent rates of the network, which themselves are off by about 1 %. Beside the measured bias stands
+and the self-consistent rates of the network, themselves off by one or two percent. Beside the measured bias stands
 the computed one (``ssnbrian.analysis.discretisation``), free of sampling error; for the network it is carried through
 the linear response. With it one reads off which dt, and so which time, keeps the bias below 1 %; where even the
 smallest dt does not, the square-root law of the grid is continued to the dt that would.

@@ -106,7 +106,8 @@ def figure(cases, competitors, path):
         for row, case in enumerate(cases):
             if case.runs.get(who):
                 values = [run["loop"] for run in case.runs[who]]
-                position.append(row - 0.4 + (k + 0.5) * height)
+                present = [one for one in shown if case.runs.get(one)]
+                position.append(row + (present.index(who) - (len(present) - 1) / 2) * height)
                 middle.append(median(values))
                 low.append(middle[-1] - min(values))
                 high.append(max(values) - middle[-1])
@@ -117,7 +118,7 @@ def figure(cases, competitors, path):
     if times:
         axes.set_xlim(left=10 ** math.floor(math.log10(min(times)) - 0.3))  # the bars begin at a whole decade
     axes.set_yticks(range(len(cases)), [case.label for case in cases])
-    axes.invert_yaxis()
+    axes.set_ylim(len(cases) - 0.5, -0.5)
     axes.set_xlabel("seconds per biological second (simulation loop; median and range)")
     axes.grid(axis="x", which="both", alpha=0.3)
     axes.set_axisbelow(True)

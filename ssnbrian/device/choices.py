@@ -17,13 +17,23 @@ class Choice:
     path: str
     reason: str
 
+    def __str__(self) -> str:
+        return f"{self.name}: {self.path}" + (f" ({self.reason})" if self.reason else "")
+
+
+_SETS_VALUES = ("set_by_array", "set_array_by_array", "set_by_single_value", "resize_array")
+
 
 def _per_synapse(synapses: Synapses) -> set[Any]:
     return {*synapses._registered_variables, synapses.variables["_synaptic_pre"], synapses.variables["_synaptic_post"]}
 
 
 def _why_not_compact(
-    synapses: Synapses, code_objects: Iterable[Any], main_queue: list[Any], arrays: Mapping[Any, str], additive: set[str]
+    synapses: Synapses,
+    code_objects: Iterable[Any],
+    main_queue: list[Any],
+    arrays: Mapping[Any, str],
+    additive: set[str],
 ) -> str | None:
     pathways = {pathway.name for pathway in synapses._pathways}
     if not pathways:
@@ -42,19 +52,16 @@ def _why_not_compact(
         template, owner = code_object.template_name, code_object.owner.name
         if template == "synapses_create_generator" and owner == synapses.name:
             created += sum(kind == "run_code_object" and code[0] is code_object for kind, code in main_queue)
-        elif template == "synapses_push_spikes" and owner in pathways:
             continue
-        elif template == "synapses" and pathways <= additive:
-            continue
-        else:
+        pushes = template == "synapses_push_spikes" and owner in pathways
+        if not pushes and not (template == "synapses" and pathways <= additive):
             return f"{code_object.name} reads the synapses one by one"
     if created != 1:
         return "its synapses are not made by a single connect() with a condition or a generator"
     names = {arrays[variable] for variable in own}
     for kind, arguments in main_queue:
-        if kind in ("set_by_array", "set_array_by_array", "set_by_single_value", "resize_array"):
-            if arguments[0] in names:
-                return f"values per synapse are set in {arguments[0]}"
+        if kind in _SETS_VALUES and arguments[0] in names:
+            return f"values per synapse are set in {arguments[0]}"
         if kind == "start_run_func":
             return "the order of its making is not known"
     return None
@@ -90,6 +97,7 @@ def choices_header(
         lines.append(f"inline ssnbrian::Rows& rows_{name}() {{ static ssnbrian::Rows rows; return rows; }}")
         for pathway in synapses._pathways:
             given = f"&rows_{name}()" if rows else "nullptr"
-            lines.append(f"static const bool additive_{pathway.name} = {str(pathway.name in additive).lower()};")
+            counted = str(pathway.name in additive).lower()
+            lines.append(f"static const bool additive_{pathway.name} = {counted};")
             lines.append(f"inline const ssnbrian::Rows* rows_of_{pathway.name}() {{ return {given}; }}")
     return "\n".join([*lines, "}", *functions, "#endif", ""])

@@ -50,7 +50,8 @@ def declare_draws(draws: Iterable[Draw]) -> str:
     lines = []
     for draw in draws:
         if draw.kind == "least":
-            lines.append(f"const ssnbrian::LeastUniform {draw.name}_least(_size);")
+            lines.append(f"ssnbrian::LeastUniform {draw.name}_least(_size);")
+            lines.append(f"const double {draw.name}_least_log = {draw.name}_least.log;")
             continue
         lines.append(f"alignas(64) {_BLOCK_TYPES[draw.kind]} {draw.name}_block[ssnbrian::chunk];")
         lines.append(f"ssnbrian::fill_{draw.kind}({draw.name}_block, _size);")
@@ -62,7 +63,7 @@ def read_draws(draws: Iterable[Draw], complete: bool = False) -> str:
     lines = []
     for name, kind in draws:
         if kind == "least":
-            line = f"{name} = {name}_least.number(_position)" if complete else f"{name}_log = {name}_least.log"
+            line = f"{name} = {name}_least.number(_position)" if complete else f"{name}_log = {name}_least_log"
         elif kind == "coarse":
             line = f"{name} = ssnbrian::{'refined' if complete else 'rounded_down'}({name}_block[_position])"
         else:
@@ -93,6 +94,11 @@ class SsnbrianCodeObject(CPPStandaloneCodeObject):
 
 codegen_targets.add(SsnbrianCodeObject)
 
+DEFAULT_FUNCTIONS["exprel"].implementations.add_implementation(
+    SsnbrianCodeObject,
+    code="inline double _exprel(double x) { return ssnbrian::exprel(x); }",
+    name="_exprel",
+)
 for _function, _draw in (("rand", "draw_uniform"), ("randn", "draw_normal")):
     DEFAULT_FUNCTIONS[_function].implementations.add_implementation(
         SsnbrianCodeObject,

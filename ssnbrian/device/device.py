@@ -5,18 +5,18 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import brian2
-from brian2 import BrianPreference, Synapses, prefs
-from brian2.core.variables import AuxiliaryVariable
+from brian2 import BrianPreference, Function, Synapses, prefs
+from brian2.core.variables import AuxiliaryVariable, Subexpression
 from brian2.devices.cpp_standalone.codeobject import CPPStandaloneCodeObject
 from brian2.devices.cpp_standalone.device import CPPStandaloneDevice, RunFunctionContext
 from brian2.devices.device import all_devices
+from brian2.utils.stringtools import get_identifiers, word_substitute
 
 from ssnbrian.device.additive import EVENTS, NotAdditiveError, additive_code
 from ssnbrian.device.choices import Choice, choices_header, compact_synapses
 from ssnbrian.device.code_object import INCLUDE_DIR, Draw, SsnbrianCodeObject
-from ssnbrian.device.firing_test import LOG, firing_test
-from ssnbrian.device.fusion import Fusion, find_fusions, fused_schedule, fused_source
+from ssnbrian.device.firing_test import BOUND, LOG, firing_test
+from ssnbrian.device.fusion import Fusion, find_fusions, fused_schedule, fused_source, scheduled
 from ssnbrian.device.units_of_translation import write_units
 
 NAME = "ssnbrian_standalone"
@@ -29,6 +29,23 @@ prefs.register_preferences(
         docs="Whether a run writes the source and target of every synapse, so that S.i and S.j can be read.",
     ),
 )
+
+
+def _bound_function() -> Function:
+    function = Function(lambda x: x, arg_units=[1], return_unit=1, stateless=True)
+    function.implementations.add_implementation(
+        "cpp", f"inline double {BOUND}(double x) {{ return ssnbrian::at_least_exp(x); }}", name=BOUND
+    )
+    return function
+
+
+def _inlined(condition: str, variables: Any) -> str:
+    """A condition in which subexpressions are written out."""
+    names = {name for name in get_identifiers(condition) if isinstance(variables.get(name), Subexpression)}
+    while names:
+        condition = word_substitute(condition, {name: f"({variables[name].expr})" for name in names})
+        names = {name for name in get_identifiers(condition) if isinstance(variables.get(name), Subexpression)}
+    return condition
 
 
 class SsnbrianStandaloneDevice(CPPStandaloneDevice):
@@ -83,7 +100,7 @@ class SsnbrianStandaloneDevice(CPPStandaloneDevice):
     def _threshold(
         self, owner: Any, name: str, code: Any, variables: Any, variable_indices: Any, template_kwds: Any
     ) -> Any:
-        test = firing_test(code[None].strip().removeprefix("_cond ="))
+        test = firing_test(_inlined(code[None].strip().removeprefix("_cond ="), variables))
         for uniform, kind in test.draws:
             for auxiliary in (uniform, uniform + LOG) if kind == "least" else (uniform,):
                 variables[auxiliary] = AuxiliaryVariable(auxiliary)
@@ -91,6 +108,9 @@ class SsnbrianStandaloneDevice(CPPStandaloneDevice):
         template_kwds["draws"] = [Draw(uniform, kind) for uniform, kind in test.draws]
         if test.first is None:
             return {None: f"_cond = {test.exact}"}
+        if BOUND in test.first:
+            variables[BOUND] = _bound_function()
+            variable_indices[BOUND] = "_idx"
         return {None: f"_cond = {test.exact}", "first": f"_cond = {test.first}"}
 
     def _synapses(
@@ -150,7 +170,9 @@ class SsnbrianStandaloneDevice(CPPStandaloneDevice):
                 self.include_dirs.append(INCLUDE_DIR)
         super().build(directory=directory, **options)
 
-    def generate_objects_source(self, writer: Any, arange_arrays: Any, synapses: Any, *arguments: Any, **more: Any) -> None:
+    def generate_objects_source(
+        self, writer: Any, arange_arrays: Any, synapses: Any, *arguments: Any, **more: Any
+    ) -> None:
         if self._fast:
             known = self._all_synapses()
             self.compact = compact_synapses(
@@ -222,7 +244,9 @@ class SsnbrianStandaloneDevice(CPPStandaloneDevice):
     def generate_makefile(self, writer: Any, *arguments: Any, **more: Any) -> None:
         if self._fast:
             replaced = {f"code_objects/{name}.cpp" for fusion in self.fusions for name in fusion.members}
-            layouts = write_units(writer, Path(self.project_dir), replaced)
+            runs = [arguments[1] for kind, arguments in self.main_queue if kind == "run_network"]
+            looped = {name for lines in runs for name in scheduled(lines)}
+            layouts = write_units(writer, Path(self.project_dir), replaced, looped)
             self.code_object_class().templater.env.globals["layouts"] = layouts
         super().generate_makefile(writer, *arguments, **more)
 
@@ -248,7 +272,8 @@ class SsnbrianStandaloneDevice(CPPStandaloneDevice):
                 path.unlink()
             for name in ["make.deps", *self.writer.source_files]:
                 path = folder / name
-                (path if path.suffix == ".deps" else path.with_suffix(".o")).touch()
+                if path.parent.is_dir():
+                    (path if path.suffix == ".deps" else path.with_suffix(".o")).touch()
         super().delete(code=code, **options)
 
     def report(self) -> list[Choice]:

@@ -10,6 +10,13 @@
 #include "random_numbers.h"
 #include "vector_math.h"
 
+// A function that is compiled where it is called, so that what it captures are local variables again.
+#if defined(__GNUC__)
+#define SSNBRIAN_INLINED __attribute__((always_inline))
+#else
+#define SSNBRIAN_INLINED
+#endif
+
 namespace ssnbrian {
 
 // Brian2's numbers have 53 bits: two of them fill the 64 of a seed.
@@ -42,22 +49,40 @@ inline void fill_coarse(std::uint16_t* out, int count) {
 inline double rounded_down(std::uint16_t coarse) { return static_cast<double>(coarse) * (1.0 / 65536); }
 inline double refined(std::uint16_t coarse) { return (static_cast<double>(coarse) + draw_uniform()) * (1.0 / 65536); }
 
-// `count` uniform numbers of which the least is drawn first, then its place; any other one, on condition that it is
-// larger, when it is asked for. P(least > m) = (1 - m)^count.
+// `count` uniform numbers of which the least is drawn first; its place, and any other one on condition that it is
+// larger, when they are asked for. P(least > m) = (1 - m)^count, so the least is 1 - exp(-x) with x = -log(u)/count.
 class LeastUniform {
 public:
-    explicit LeastUniform(int count)
-        : value_(-std::expm1(std::log(draw_uniform()) / count)), place_(static_cast<int>(draw_uniform() * count)),
-          log(std::log(value_)) {}
-    double number(int place) const { return place == place_ ? value_ : value_ + (1.0 - value_) * draw_uniform(); }
+    explicit LeastUniform(int count) : count_(count), x_(-std::log(draw_uniform()) / count) {
+        // log(1 - exp(-x)) by its series and less than it by at most 1e-6, or exactly: no more is needed.
+        log = x_ < 0.1 ? std::log(x_) - x_ * (0.5 - x_ * (1.0 / 24)) - 1e-6 : std::log(-std::expm1(-x_));
+    }
+    double number(int place) {
+        if (place_ < 0) {
+            value_ = -std::expm1(-x_);
+            place_ = static_cast<int>(draw_uniform() * count_);
+        }
+        return place == place_ ? value_ : value_ + (1.0 - value_) * draw_uniform();
+    }
+    double log;
 
 private:
-    double value_;
-    int place_;
-
-public:
-    const double log;
+    int count_, place_ = -1;
+    double x_, value_ = 0.0;
 };
+
+// At least exp(x), and by less than 0.4 % where -700 < x < 700: 2^k times a polynomial that was fitted to be the
+// least above 2^f for -1/2 <= f <= 1/2.
+inline double at_least_exp(double x) {
+    x = x < -700.0 ? -700.0 : x > 700.0 ? 700.0 : x;
+    const double binary = x * 1.4426950408889634;
+    const int exponent = static_cast<int>(binary + 1024.5) - 1024;
+    const double f = binary - exponent;
+    const std::uint64_t bits = static_cast<std::uint64_t>(static_cast<std::int64_t>(exponent) + 1023) << 52;
+    double power;
+    std::memcpy(&power, &bits, sizeof power);
+    return (1.002172642 + f * (0.704664094 + f * 0.238841157)) * power;
+}
 
 typedef std::uint8_t Mark;
 

@@ -20,9 +20,12 @@ from ssnbrian.device.units_of_translation import SEPARATE
 
 _ADD = re.compile(r"\.add\(&(?P<clock>\w+), _run_(?P<name>\w+)\);")
 _PARTS = re.compile(
-    r"void _run_\w+\(\)\n\{\n(?P<before>.*?)// CHUNK\n.*?// BEGIN\n(?P<body>.*?)// END\n.*?// FINISH\n(?P<after>.*?)^\}\n",
+    r"void _run_\w+\(\)\n\{\n(?P<before>.*?)// CHUNK\n.*?// DRAWS\n(?P<draws>.*?)// SCALARS\n(?P<scalars>.*?)// LOOP\n"
+    r".*?// ELEMENT\n(?P<element>.*?)// NEXT\n.*?// REST\n(?P<rest>.*?)// END\n.*?// FINISH\n(?P<after>.*?)^\}\n",
     re.DOTALL | re.MULTILINE,
 )
+_POINTER = re.compile(r"^\s*[\w:]+\s*\*\s*(?:__restrict)?\s*_ptr_\w+ = \w+;\n", re.MULTILINE)
+_TIME = ("t", "dt", "t_in_timesteps", "N")
 _TEMPLATES = ("stateupdate", "threshold")
 
 
@@ -39,7 +42,9 @@ def _changing_arrays(code_object: Any) -> set[Any]:
     return {
         variable
         for name, variable in code_object.variables.items()
-        if isinstance(variable, ArrayVariable) and not variable.constant and name not in ("t", "dt", "t_in_timesteps", "N")
+        if isinstance(variable, ArrayVariable)
+        and not variable.constant
+        and name not in ("t", "dt", "t_in_timesteps", "N")
     }
 
 
@@ -74,6 +79,11 @@ def _can_be_member(code_object: Any) -> bool:
         and SEPARATE not in source
         and _element_by_element(code_object)
     )
+
+
+def scheduled(lines: list[str]) -> set[str]:
+    """The names of the functions that a network runs in every step."""
+    return {match["name"] for line in lines if (match := _ADD.search(line))}
 
 
 def find_fusions(lines: list[str], code_objects: Mapping[str, Any]) -> list[Fusion]:
@@ -113,22 +123,46 @@ def fused_schedule(lines: list[str], fusions: list[Fusion]) -> list[str]:
     return changed
 
 
+_DECLARATION = re.compile(r"^\s*(?:const\s+)?[\w:]+(?:\s*\*\s*(?:const\s+)?|\s+)(\w+)\s*(?:=[^=]|;)", re.MULTILINE)
+
+
+def _with_own_names(part: Mapping[str, str], number: int) -> dict[str, str]:
+    """A member's code with its variables renamed, because another member's may have the same names."""
+    names = set(_DECLARATION.findall(_POINTER.sub("", part["before"]))) - {"namespace"}
+    word = re.compile(rf"(?<![.>:\w])({'|'.join(sorted(names))})\b(?!\()")
+    return {key: word.sub(rf"\1_of_{number}", text) for key, text in part.items()}
+
+
+def _without_brace(text: str) -> str:
+    """The lines before a block without the brace that opens it."""
+    return text.rstrip().removesuffix("{")
+
+
 def fused_source(fusion: Fusion, sources: Mapping[str, str]) -> str:
-    """C++ of the fused function. Blocks are nested because their names may be the same."""
-    lines = [f'#include "code_objects/{name}.cpp"' for name in fusion.members]
-    lines += [f"void _run_{fusion.name}()", "{"]
-    endings = []
+    """C++ of the fused function; pointers to arrays are declared once for all members.
+
+    Two pointers that are declared not to alias must not point to one array.
+    """
+    parts = []
     for number, name in enumerate(fusion.members):
         match = _PARTS.search(sources[name])
         if match is None:
             raise RuntimeError(f"the code of {name} has no parts to fuse")
-        captured = "=, &_count" if "long _count = 0;" in match["before"] else "="
-        lines += [match["before"], f"const auto _chunk_{number} = [{captured}](const int _start, const int _size) {{"]
-        lines += [match["body"], "};", "{"]
-        endings.append(match["after"])
-    lines += ["for (int _start = 0; _start < _N; _start += ssnbrian::chunk) {"]
-    lines += [f"_chunk_{number}(_start, ssnbrian::chunk_size(_start, _N));" for number in range(len(fusion.members))]
+        parts.append(_with_own_names(match.groupdict(), number))
+    pointers = dict.fromkeys(line.strip() for part in parts for line in _POINTER.findall(part["before"]))
+    lines = [f'#include "code_objects/{name}.cpp"' for name in fusion.members]
+    lines += [f"void _run_{fusion.name}()", "{", "using namespace brian;", *pointers]
+    lines += [_POINTER.sub("", part["before"]) for part in parts]
+    lines += [f"for (int _start = 0; _start < _N_of_{len(parts) - 1}; _start += ssnbrian::chunk)", "{"]
+    lines.append(f"const int _size = ssnbrian::chunk_size(_start, _N_of_{len(parts) - 1});")
+    for number, part in enumerate(parts):
+        lines += ["{", _without_brace(part["draws"]), "{", part["scalars"]]
+        lines += [f"const auto _element_{number} = [&](const int _position) SSNBRIAN_INLINED {{", part["element"], "};"]
+    # No neuron touches another one's element: that is what a member must do.
+    lines += ["#pragma GCC ivdep", "for (int _position = 0; _position < _size; _position++)", "{"]
+    lines += [f"_element_{number}(_position);" for number in range(len(parts))] + ["}"]
+    for part in reversed(parts):
+        lines += ["}", part["rest"], "}"]
     lines.append("}")
-    for ending in reversed(endings):
-        lines += ["}", ending]
+    lines += [part["after"] for part in parts]
     return "\n".join([*lines, "}", ""])

@@ -26,6 +26,7 @@ from ssnbrian.engine.toolchain import (
     CompilationError,
     compiler_command,
     compiler_identity,
+    flag_set,
     require_tools,
     same_compiler,
 )
@@ -82,7 +83,8 @@ def structure_key(circuit: Circuit, options: BuildOptions) -> str:
     surroundings = [
         version("brian2"),
         _own_sources(),
-        _processor(),
+        _processor() if flag_set() == "native" else platform.machine(),
+        flag_set(),
         compiler_command(),
         os.environ.get("CXXFLAGS", ""),
     ]

@@ -258,7 +258,7 @@ def simulate(
         if target == "cpp":
             entry = build(circuit, options, BuildCache(cache), progress)
             manifest = entry.manifest
-            metadata["build"] = {"cached": entry.cached, "seconds": entry.build_seconds}
+            metadata["build"] = {"cached": entry.cached, "seconds": entry.build_seconds, "paths": manifest["paths"]}
             (results / "run.txt").write_text(run.run_text())
             arguments = _program_arguments(circuit, folder, state)
             _run_program(

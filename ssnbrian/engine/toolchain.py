@@ -8,7 +8,7 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-from ssnbrian.circuit import SsnbrianError
+from ssnbrian.circuit import InvalidInputError, SsnbrianError
 
 
 class NoCompilerError(SsnbrianError):
@@ -22,6 +22,27 @@ class CompilationError(SsnbrianError):
 def compiler_command() -> str:
     """The C++ compiler: ``$CXX`` or g++."""
     return os.environ.get("CXX") or "g++"
+
+
+#: What the compiler may assume of the processor: the one at hand, or nothing, for folders shared by many machines.
+FLAG_SETS = {
+    "native": None,
+    "portable": ["-w", "-O3", "-ffast-math", "-fno-finite-math-only", "-std=c++11"],
+}
+
+
+def flag_set() -> str:
+    """``$SSNBRIAN_FLAGS``: native (default) or portable.
+
+    Raises
+    ------
+    InvalidInputError
+        When it is neither.
+    """
+    chosen = os.environ.get("SSNBRIAN_FLAGS") or "native"
+    if chosen not in FLAG_SETS:
+        raise InvalidInputError(f"SSNBRIAN_FLAGS must be one of {', '.join(FLAG_SETS)}, got '{chosen}'")
+    return chosen
 
 
 def missing_tools() -> list[str]:

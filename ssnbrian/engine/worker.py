@@ -20,6 +20,7 @@ from brian2 import second, volt
 from ssnbrian.circuit import Circuit, load_circuit
 from ssnbrian.engine.network import AssembledNetwork, assemble, group_name
 from ssnbrian.engine.options import BuildOptions
+from ssnbrian.engine.toolchain import FLAG_SETS, flag_set
 
 RUNTIME_HEADER = "ssnbrian_runtime.h"
 
@@ -72,6 +73,8 @@ def generate(folder: Path) -> None:
 
     circuit, options = read_task(folder)
     brian2.set_device("ssnbrian_standalone", build_on_run=False)
+    if flags := FLAG_SETS[flag_set()]:
+        brian2.prefs.codegen.cpp.extra_compile_args_gcc = flags
     brian2.prefs.devices.ssnbrian_standalone.synapses_in_results = False
     brian2.prefs.codegen.cpp.headers += [f'"{RUNTIME_HEADER}"']
     shutil.copy(Path(__file__).with_name(RUNTIME_HEADER), folder / RUNTIME_HEADER)
@@ -88,6 +91,7 @@ def generate(folder: Path) -> None:
     device.read_at_run_time(duration="ssnbrian::run().duration")
     device.build(directory=str(folder), compile=False, run=False)
     manifest = manifest_of(assembled, options, lambda variable: Path(device.get_array_filename(variable)).name)
+    manifest["paths"] = [str(choice) for choice in device.report()]
     (folder / "manifest.json").write_text(json.dumps(manifest))
 
 

@@ -107,7 +107,7 @@ def main(device, folder, result, *flags):
         brian2.device.build(directory=folder, compile=True, run=True)
     recorded = {name: np.asarray(getattr(states, name)) for name in ("v", "g", "x", "y", "z", "total")}
     made_pairs = {f"i_{name}": np.asarray(one.i[:]) for name, one in made.items()}
-    report = [f"{c.name}: {c.path} ({c.reason})" for c in brian2.device.report()] if device.startswith("ssn") else []
+    report = [str(choice) for choice in brian2.device.report()] if device.startswith("ssn") else []
     np.savez(
         result,
         spike_times=np.asarray(spikes.t / ms),

@@ -31,7 +31,7 @@
 #endif
 
 static const int chunk = 64, block = 1024;  // neurons per word of a row; neurons per refill of the noise
-static const int ahead = 128;                 // words of a row that are fetched before they are needed
+static const int ahead = 128;               // words of a row that are fetched before they are needed
 static const float bridge_cut = 17.0f;      // exp(-17) is below the resolution of a 24-bit uniform
 
 struct Population {

@@ -2,7 +2,7 @@
 {# ALLOWS_SCALAR_WRITE #}
 {% extends 'common_group.cpp' %}
 
-{# CHUNK marks what is done for the neurons from _start to _start + _size: see fusion.py. #}
+{# The comments in capitals mark what is done for the neurons from _start to _start + _size: see fusion.py. #}
 {% block maincode %}
     {% set code, draws = bulk_draws(vector_code) %}
     const size_t _vectorisation_idx = -1;
@@ -12,15 +12,20 @@
     for (int _start = 0; _start < _N; _start += ssnbrian::chunk)
     {
         const int _size = ssnbrian::chunk_size(_start, _N);
-        // BEGIN
+        // DRAWS
         {{declare_draws(draws)|autoindent}}
+        // SCALARS
+        // LOOP
         for (int _position = 0; _position < _size; _position++)
         {
+            // ELEMENT
             const int _idx = _start + _position;
             const size_t _vectorisation_idx = _idx;
             {{read_draws(draws)|autoindent}}
             {{code|autoindent}}
+            // NEXT
         }
+        // REST
         // END
     }
     // FINISH

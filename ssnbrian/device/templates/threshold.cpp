@@ -17,22 +17,27 @@
     for (int _start = 0; _start < _N; _start += ssnbrian::chunk)
     {
         const int _size = ssnbrian::chunk_size(_start, _N);
-        // BEGIN
+        // DRAWS
         {{declare_draws(draws)|autoindent}}
         alignas(64) ssnbrian::Mark _marks[ssnbrian::chunk];
         {
+            // SCALARS
             {% if two_passes %}
             {{scalar_code['first']|autoindent}}
             {% endif %}
+            // LOOP
             for (int _position = 0; _position < _size; _position++)
             {
+                // ELEMENT
                 const int _idx = _start + _position;
                 const size_t _vectorisation_idx = _idx;
                 {{read_draws(draws)|autoindent}}
                 {{first|autoindent}}
                 _marks[_position] = _cond ? 1 : 0;
+                // NEXT
             }
         }
+        // REST
         for (int _position = ssnbrian::next_mark(_marks, 0, _size); _position < _size;
              _position = ssnbrian::next_mark(_marks, _position + 1, _size))
         {
