@@ -22,7 +22,7 @@ from pathlib import Path
 import numpy as np
 from scipy import stats
 
-from ssnbrian.device import random_numbers
+from ssnbrian.device import INCLUDE_DIR
 
 # Those that the manual calls good, less the ones that repeat others of the list.
 DIEHARDER_TESTS = [0, 1, 2, 3, 4, 8, 9, 10, 11, 12, 13, 15, 16, 17, 100, 101, 102, 205, 206, 207, 208, 209]
@@ -158,7 +158,7 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         program = str(Path(folder, "words"))
         source = str(Path(__file__).with_suffix(".cpp"))
-        compiler = [os.environ.get("CXX", "g++"), "-std=c++11", "-O3", f"-I{random_numbers.INCLUDE_DIR}"]
+        compiler = [os.environ.get("CXX", "g++"), "-std=c++11", "-O3", f"-I{INCLUDE_DIR}"]
         subprocess.run([*compiler, source, "-o", program], check=True)
         tests = [own_tests(program, options.seed)]
         if options.dieharder:

@@ -22,7 +22,7 @@ from statistics import median
 
 import brian2
 
-from ssnbrian.device import random_numbers
+from ssnbrian.device import INCLUDE_DIR
 
 FLAG_SETS = {
     "Brian2's (native)": ["-O3", "-ffast-math", "-fno-finite-math-only", "-march=native"],
@@ -139,7 +139,7 @@ def measure(rounds, draws):
         programs = {}
         for number, (name, flags) in enumerate(FLAG_SETS.items()):
             programs[name] = str(Path(folder, f"bench{number}"))
-            compiler = [os.environ.get("CXX", "g++"), "-std=c++11", *flags, f"-I{random_numbers.INCLUDE_DIR}"]
+            compiler = [os.environ.get("CXX", "g++"), "-std=c++11", *flags, f"-I{INCLUDE_DIR}"]
             subprocess.run([*compiler, str(source), "-o", programs[name]], check=True)
         for _ in range(rounds):
             for name, program in programs.items():

@@ -4,15 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from pathlib import Path
 from typing import NamedTuple
 
 from brian2.codegen.targets import codegen_targets
 from brian2.core.functions import DEFAULT_FUNCTIONS
 from brian2.devices.cpp_standalone.codeobject import CPPStandaloneCodeObject
-
-#: The folder of the headers that generated code includes.
-INCLUDE_DIR = str(Path(__file__).resolve().parent)
 
 
 class Draw(NamedTuple):

@@ -12,9 +12,10 @@ from brian2.devices.cpp_standalone.device import CPPStandaloneDevice, RunFunctio
 from brian2.devices.device import all_devices
 from brian2.utils.stringtools import get_identifiers, word_substitute
 
+from ssnbrian.device import INCLUDE_DIR
 from ssnbrian.device.additive import EVENTS, NotAdditiveError, additive_code
 from ssnbrian.device.choices import Choice, choices_header, compact_synapses
-from ssnbrian.device.code_object import INCLUDE_DIR, Draw, SsnbrianCodeObject
+from ssnbrian.device.code_object import Draw, SsnbrianCodeObject
 from ssnbrian.device.firing_test import BOUND, LOG, firing_test
 from ssnbrian.device.fusion import Fusion, find_fusions, fused_schedule, fused_source, scheduled
 from ssnbrian.device.units_of_translation import write_units
@@ -58,6 +59,7 @@ class SsnbrianStandaloneDevice(CPPStandaloneDevice):
         self.choices: list[Choice] = []
         self.compact: dict[str, str | None] = {}
         self.fusions: list[Fusion] = []
+        self._dropped: set[Any] = set()
 
     def code_object_class(self, codeobj_class: Any = None, fallback_pref: Any = None) -> Any:
         """OpenMP needs Brian2's own templates and generators."""
@@ -132,6 +134,15 @@ class SsnbrianStandaloneDevice(CPPStandaloneDevice):
         """Seed both generators: ours takes a new seed from Brian2's at its next draw."""
         super().seed(seed)
         self.insert_code("main", "ssnbrian::generator().unseed();")
+
+    def seed_at_start(self, expression: str) -> None:
+        """Seed all random numbers when the program starts, before anything is drawn: seeds per run without a build.
+
+        ``expression`` is C++ of an integer, e.g. ``'std::strtoull(std::getenv("SEED"), nullptr, 10)'``; all 64 bits
+        count. A ``brian2.seed(n)`` in the script is compiled in and overrides it from there on.
+        """
+        self.insert_code("after_start", f"ssnbrian::generator().seed(static_cast<std::uint64_t>({expression}));")
+        self.insert_code("after_start", f"brian::_random_generators[0].seed({expression});")
 
     def read_at_run_time(self, duration: str) -> None:
         """Let the one network run last as long as a C++ expression says, and take the command line's values last.
@@ -237,6 +248,7 @@ class SsnbrianStandaloneDevice(CPPStandaloneDevice):
                     f'brian::results_dir + "{second}", {offset});',
                 )
             elif not keep:
+                self._dropped |= set(pair) if self.compact[synapses.name] is None else set(_ordered(synapses))
                 for variable in _ordered(synapses):
                     name = self.get_array_name(variable, access_data=False)
                     self.code_lines["before_end"].append(f"decltype(brian::{name})().swap(brian::{name});")
@@ -275,6 +287,14 @@ class SsnbrianStandaloneDevice(CPPStandaloneDevice):
                 if path.parent.is_dir():
                     (path if path.suffix == ".deps" else path.with_suffix(".o")).touch()
         super().delete(code=code, **options)
+
+    def get_value(self, var: Any, access_data: bool = True) -> Any:
+        if var in self._dropped:
+            raise NotImplementedError(
+                f"'{var.name}' of {var.owner.name} was not written: build with "
+                f"prefs.devices.ssnbrian_standalone.synapses_in_results = True to read synapses after a run"
+            )
+        return super().get_value(var, access_data)
 
     def report(self) -> list[Choice]:
         """Which path each object of the network takes, and why no faster one."""

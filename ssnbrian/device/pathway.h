@@ -42,7 +42,7 @@ public:
         std::size_t target_count = rows ? rows->targets() : 0;
         if (!rows)
             for (std::int32_t target : targets) target_count = std::max(target_count, std::size_t(target) + 1);
-        additive_ = additive && (rows || one_delay_ || few_per_target(targets, target_count));
+        additive_ = additive && (rows || few_per_target(targets, target_count));
         if (additive_) set_targets(target_count);
         rows_ = rows;
         if (!rows) sort_synapses(neurons, steps, targets, target_count);
@@ -229,8 +229,11 @@ private:
         std::vector<std::int32_t>().swap(order_);
     }
 
-    // Before anything changes, sources on their way become the synapses or targets they stand for.
+    // Before anything changes, sources on their way become the synapses or targets they stand for. What is due in this
+    // step has arrived. Rows that are given do not change.
     void resolve_pending() {
+        slots_[now_].clear();
+        if (rows_ && rows_ != &own_rows_) return;
         for (std::size_t position = 0; position < slots_.size(); position++) {
             Slot& pending = slots_[position];
             if (pending.sources.empty()) continue;
@@ -276,6 +279,7 @@ private:
                 const std::size_t position = static_cast<std::size_t>(k * factor + 0.5);
                 Slot& moved = slots_[position];
                 moved.synapses.insert(moved.synapses.end(), old[k].synapses.begin(), old[k].synapses.end());
+                moved.sources.insert(moved.sources.end(), old[k].sources.begin(), old[k].sources.end());
                 if (!old[k].counted) continue;
                 moved.counted = true;
                 for (std::size_t target = 0; target < targets_; target++)

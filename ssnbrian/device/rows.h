@@ -47,7 +47,7 @@ inline void add_bits(const std::uint64_t* row, std::size_t words, std::uint8_t* 
 class Rows {
 public:
     // `by_target`: pairs arrive ordered by target (and not by source). `density` is the expected share of connected
-    // pairs, 1 when unknown.
+    // pairs, negative when unknown: then bits are tried where they take at most 256 MiB.
     void start(std::size_t sources, std::size_t targets, bool by_target, double density) {
         sources_ = sources;
         targets_ = targets;
@@ -61,7 +61,9 @@ public:
         long_.clear();
         pairs_first_.clear();
         pairs_other_.clear();
-        building_bits_ = density >= sparsest_bits && sources * words_ * 8 <= (std::size_t(1) << 34);
+        const std::size_t bytes = sources * words_ * 8;
+        building_bits_ = density < 0 ? bytes <= (std::size_t(1) << 28)
+                                     : density >= sparsest_bits && bytes <= (std::size_t(1) << 34);
         if (building_bits_) {
             bits_.assign(sources * words_, 0);
             if (by_target) block_.assign(sources * 8, 0);

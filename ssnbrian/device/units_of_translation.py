@@ -30,6 +30,7 @@ def write_units(writer: Any, folder: Path, replaced: set[str], looped: set[str])
             units["unit_loop.cpp"].append(name)
         else:
             units["unit_setup.cpp"].append(name)
+    # The loop comes first: of an inline function that stands in both units the linker keeps the first one's.
     for unit, names in units.items():
         writer.write(unit, "".join(f'#include "{name}"\n' for name in names))
     return {"joint": " ".join([*units, *others]), "separate": " ".join(separate)}

@@ -81,8 +81,7 @@ def generate(folder: Path) -> None:
     device = brian2.get_device()
     brian2.defaultclock.dt = 0.1 * brian2.ms
     device.insert_code("after_start", "ssnbrian::begin(brian::results_dir);")
-    device.insert_code("after_start", "ssnbrian::generator().seed(ssnbrian::run().seed);")
-    device.insert_code("after_start", "brian::_random_generators[0].seed(ssnbrian::run().seed);")
+    device.seed_at_start("ssnbrian::run().seed")
     device.insert_code("main", "_array_defaultclock_dt[0] = ssnbrian::run().dt;")
     device.insert_code("after_end", "ssnbrian::end(brian::results_dir);")
     drives, tallies = _standalone_functions(circuit)

@@ -25,7 +25,7 @@ static long comparisons = 0;
 static std::mt19937_64 engine;
 
 static double uniform() { return static_cast<double>(engine() >> 11) * 1.1102230246251565e-16; }
-static std::int32_t below(std::int64_t limit) { return static_cast<std::int32_t>(engine() % static_cast<std::uint64_t>(limit)); }
+static std::int32_t below(std::uint64_t limit) { return static_cast<std::int32_t>(engine() % limit); }
 
 static void require(bool holds, const std::string& what) {
     comparisons++;
@@ -108,7 +108,8 @@ static Indices read(const std::string& file) {
     return numbers;
 }
 
-static void compare_files(const ssnbrian::Rows& rows, const Graph& graph, const std::string& folder, const std::string& what) {
+static void compare_files(const ssnbrian::Rows& rows, const Graph& graph, const std::string& folder,
+                          const std::string& what) {
     const std::int32_t offset = below(3) * 10;
     require(rows.write(folder + "/sources", folder + "/targets", offset), what + ": write");
     const Indices sources = read(folder + "/sources"), targets = read(folder + "/targets");
@@ -343,7 +344,8 @@ static void test_many_synapses_of_a_target(double firing, bool changing) {
             const int kind = changing && run % 2 ? 2 - first : first;
             std::ostringstream what;
             what << "66000 synapses of a target, delays " << kind << ", run " << run;
-            scenario.run(pathway, true, nullptr, random_delays(kind, scenario.sources.size(), 3), 1e-4, 6, firing, what.str());
+            const std::vector<double> delays = random_delays(kind, scenario.sources.size(), 3);
+            scenario.run(pathway, true, nullptr, delays, 1e-4, 6, firing, what.str());
         }
     }
 }

@@ -98,8 +98,8 @@ static void count(const char* kind, Subset subset, std::int64_t total, double pa
             pairs[left[0] * total + left[1]]++;
         }
     }
-    std::printf("{\"kind\": \"%s\", \"total\": %ld, \"parameter\": %.17g, \"draws\": %ld", kind, static_cast<long>(total),
-                parameter, draws);
+    std::printf("{\"kind\": \"%s\", \"total\": %ld, \"parameter\": %.17g, \"draws\": %ld", kind,
+                static_cast<long>(total), parameter, draws);
     print("single", single);
     print("neighbours", neighbours);
     print("sizes", sizes);
@@ -151,9 +151,11 @@ int main() {
     for (std::int64_t total : {0, 1, 2, 63, 64, 65, 1000})
         for (std::int64_t size : {std::int64_t(0), std::int64_t(1), total / 2, total / 2 + 1, total - 1, total})
             if (size >= 0 && size <= total) count("edges", Fixed(total, size), total, static_cast<double>(size), 3, 1);
-    for (std::int64_t size = 1; size < 7; size++) count("fixed", Fixed(7, size), 7, static_cast<double>(size), 40000, 2);
+    for (std::int64_t size = 1; size < 7; size++)
+        count("fixed", Fixed(7, size), 7, static_cast<double>(size), 40000, 2);
     for (std::int64_t size : {2, 64}) count("pairs", Fixed(66, size), 66, static_cast<double>(size), 200000, 3);
-    for (std::int64_t size : {5, 50, 100, 101, 190}) count("fixed", Fixed(200, size), 200, static_cast<double>(size), 20000, 4);
+    for (std::int64_t size : {5, 50, 100, 101, 190})
+        count("fixed", Fixed(200, size), 200, static_cast<double>(size), 20000, 4);
     for (std::int64_t total : {0, 1, 64, 1000})
         for (double p : {0.0, 1.0}) count("certain", Bernoulli(total, p), total, p, 20, 5);
     for (double p : {1e-3, 0.1, 0.25, 0.6}) {

@@ -27,11 +27,12 @@ from brian2 import Network, NeuronGroup, ms, prefs, set_device
 from brian2.core.functions import DEFAULT_FUNCTIONS
 from brian2.devices import get_device, reset_device
 from brian2.devices.cpp_standalone.codeobject import CPPStandaloneCodeObject
-from brian2.devices.cpp_standalone.device import CPPStandaloneDevice
 from mpmath import mp, mpf
 from scipy import stats
 
-from ssnbrian.device import random_numbers
+from ssnbrian.device import INCLUDE_DIR
+from ssnbrian.device.code_object import SsnbrianCodeObject
+from ssnbrian.device.device import SsnbrianStandaloneDevice
 
 HERE = Path(__file__).resolve().parent
 BRIAN_FLAGS = ["-O3", "-ffast-math", "-fno-finite-math-only", "-march=native"]
@@ -158,7 +159,7 @@ def harness(tmp_path_factory):
     )
     stats.norm.ppf(np.arange(1, 4096) / 4096).tofile(folder / "bounds")
     sources = [str(HERE / "random_numbers_harness.cpp"), str(folder / "elsewhere.cpp")]
-    strict = ["-std=c++11", "-Wall", "-Wextra", "-Werror", f"-I{random_numbers.INCLUDE_DIR}"]
+    strict = ["-std=c++11", "-Wall", "-Wextra", "-Werror", f"-I{INCLUDE_DIR}"]
     compilers = [
         subprocess.Popen([os.environ.get("CXX", "g++"), *strict, *flags, *sources, "-o", str(folder / name)])
         for name, flags in FLAG_SETS.items()
@@ -379,75 +380,60 @@ def test_uniforms_reach_both_ends_of_the_open_interval(uniforms):
     assert 0 < 1 - high < 15 / uniforms.n
 
 
-def registered(name):
-    return DEFAULT_FUNCTIONS[name].implementations._implementations[CPPStandaloneCodeObject]
-
-
-def test_install_undone_gives_the_functions_of_brian_back():
-    before = registered("rand"), registered("randn"), CPPStandaloneDevice.seed
-    with random_numbers.install():
-        outer = registered("rand"), registered("randn"), CPPStandaloneDevice.seed
-        assert not set(before) & set(outer)
-        for name, method in (("rand", "uniform"), ("randn", "normal")):
-            assert f"ssnbrian::generator().{method}(" in registered(name).get_code(None)["support_code"]
-        with random_numbers.install():
-            assert not set(outer) & {registered("rand"), registered("randn"), CPPStandaloneDevice.seed}
-        assert outer == (registered("rand"), registered("randn"), CPPStandaloneDevice.seed)
-    assert before == (registered("rand"), registered("randn"), CPPStandaloneDevice.seed)
-
-
-def test_with_openmp_brian_keeps_its_generators(monkeypatch):
-    """With threads the code is Brian2's own for threads, which draws from one generator per thread."""
-    original = {name: registered(name) for name in ("rand", "randn")}
+def test_with_openmp_brian_keeps_its_templates_and_generators(monkeypatch):
+    """One generator cannot serve several threads."""
+    device = SsnbrianStandaloneDevice()
+    assert device.code_object_class() is SsnbrianCodeObject
     monkeypatch.setitem(prefs, "devices.cpp_standalone.openmp_threads", 2)
-    with random_numbers.install():
-        for name, implementation in original.items():
-            assert registered(name) is not implementation
-            assert registered(name).get_code(None) == implementation.get_code(None)
-            assert "omp_get_thread_num" in registered(name).get_code(None)["support_code"]
+    assert device.code_object_class() is CPPStandaloneCodeObject
+
+
+def test_brian_keeps_its_generators_on_its_own_device():
+    for name in ("rand", "randn"):
+        code = DEFAULT_FUNCTIONS[name].implementations[CPPStandaloneCodeObject].get_code(None)["support_code"]
+        assert "brian::_random_generators" in code
 
 
 @pytest.fixture(scope="module")
 def brian_runs(tmp_path_factory):
     """Runs of one Brian2 binary that is seeded in all three ways in turn; a function of the seed at the start."""
     folder = str(tmp_path_factory.mktemp("brian"))
-    with random_numbers.install():
-        set_device("cpp_standalone", build_on_run=False)
-        try:
-            device = get_device()
-            make_arguments = prefs.devices.cpp_standalone.extra_make_args_unix
-            prefs.devices.cpp_standalone.extra_make_args_unix = ["-j2"]
-            random_numbers.seed_at_start(device, 'std::strtoull(std::getenv("TEST_SEED"), nullptr, 10)')
-            group = NeuronGroup(
-                1500,
-                """dv/dt = -v / (10*ms) + sqrt(2 / (10*ms)) * xi : 1
-                   at_start : 1
-                   in_script : 1
-                   from_system : 1""",
-                method="euler",
-                name="random_numbers_group",
-            )
-            network = Network(group)
-            group.at_start = "rand()"
-            network.run(0.1 * ms)
-            brian2.seed(5)
-            group.in_script = "rand()"
-            brian2.seed()
-            group.from_system = "rand()"
-            device.build(directory=folder, run=False)
+    set_device("ssnbrian_standalone", build_on_run=False)
+    try:
+        device = get_device()
+        make_arguments = prefs.devices.cpp_standalone.extra_make_args_unix
+        prefs.devices.cpp_standalone.extra_make_args_unix = ["-j2"]
+        device.seed_at_start('std::strtoull(std::getenv("TEST_SEED"), nullptr, 10)')
+        group = NeuronGroup(
+            1500,
+            """dv/dt = -v / (10*ms) + sqrt(2 / (10*ms)) * xi : 1
+               at_start : 1
+               in_script : 1
+               from_system : 1""",
+            method="euler",
+            name="random_numbers_group",
+        )
+        network = Network(group)
+        group.at_start = "rand()"
+        network.run(0.1 * ms)
+        brian2.seed(5)
+        group.in_script = "rand()"
+        brian2.seed()
+        group.from_system = "rand()"
+        device.build(directory=folder, run=False)
 
-            def run(seed):
-                os.environ["TEST_SEED"] = str(seed)
-                device.run(directory=folder)
-                names = ("v", "at_start", "in_script", "from_system")
-                return SimpleNamespace(**{name: np.array(getattr(group, name)) for name in names})
+        def run(seed):
+            os.environ["TEST_SEED"] = str(seed)
+            device.run(directory=folder)
+            names = ("v", "at_start", "in_script", "from_system")
+            return SimpleNamespace(**{name: np.array(getattr(group, name)) for name in names})
 
-            runs = SimpleNamespace(first=run(2**40 + 3), again=run(2**40 + 3), other=run(4))
-        finally:
-            os.environ.pop("TEST_SEED", None)
-            prefs.devices.cpp_standalone.extra_make_args_unix = make_arguments
-            get_device().reinit()
-            reset_device()
+        runs = SimpleNamespace(first=run(2**40 + 3), again=run(2**40 + 3), other=run(4))
+    finally:
+        os.environ.pop("TEST_SEED", None)
+        prefs.devices.cpp_standalone.extra_make_args_unix = make_arguments
+        get_device().reinit()
+        reset_device()
     return runs
 
 

@@ -55,7 +55,7 @@
         const long _span = _stride > 0 ? _beyond - _first : _first - _beyond;
         const long _steps = _stride > 0 ? _stride : -_stride;
         const long _total = _span > 0 ? (_span - 1) / _steps + 1 : 0;
-        double _density = 1.0;
+        double _density = -1.0;
         {% if iterator_func == 'sample' and iterator_kwds['sample_size'] == 'fixed' %}
         if (_chosen < 0 || _chosen > _total)
         {
