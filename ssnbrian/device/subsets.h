@@ -62,7 +62,7 @@ public:
 
     template <class Uniform>
     bool next(std::int64_t& number, const Uniform& uniform) {
-        if (p_ <= 0) return false;
+        if (!(p_ > 0)) return false;
         if (jump_) {
             const double gap = std::floor(std::log(uniform()) * scale_);
             if (!(gap < static_cast<double>(total_ - number_ - 1))) return false;
