@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -263,18 +264,19 @@ class SsnbrianStandaloneDevice(CPPStandaloneDevice):
         super().generate_makefile(writer, *arguments, **more)
 
     def compile_source(self, directory: str, compiler: str, debug: bool, clean: bool) -> None:
+        given = prefs.devices.cpp_standalone.extra_make_args_unix
+        bounded = [f"-j{os.cpu_count() or 1}" if argument == "-j" else argument for argument in given]
         try:
+            prefs.devices.cpp_standalone.extra_make_args_unix = bounded
             super().compile_source(directory, compiler, debug, clean)
         except RuntimeError:
             if not self._fast:
                 raise
             # Code of the user that does not bear company: every code object for itself.
-            arguments = prefs.devices.cpp_standalone.extra_make_args_unix
-            prefs.devices.cpp_standalone.extra_make_args_unix = [*arguments, "LAYOUT=separate"]
-            try:
-                super().compile_source(directory, compiler, debug, clean)
-            finally:
-                prefs.devices.cpp_standalone.extra_make_args_unix = arguments
+            prefs.devices.cpp_standalone.extra_make_args_unix = [*bounded, "LAYOUT=separate"]
+            super().compile_source(directory, compiler, debug, clean)
+        finally:
+            prefs.devices.cpp_standalone.extra_make_args_unix = given
 
     def delete(self, code: bool = True, **options: Any) -> None:
         if self._fast and code and self.project_dir is not None and self.writer is not None:

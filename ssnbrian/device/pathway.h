@@ -1,9 +1,9 @@
 // From the spikes of this step to the synapses whose spikes arrive in this step.
 //
-// A ring of slots, one per step of delay, holds what is on its way. What stands in a slot depends on the pathway:
-//   - one delay for all synapses: the sources that fired;
-//   - many delays: the synapses themselves, or, where a spike only adds a shared amount to its target (an additive
-//     pathway), the number of spikes per target.
+// What is on its way depends on the pathway:
+//   - one delay for all synapses: the sources that fired, in a ring of one slot per step of delay;
+//   - many delays: the synapses, in such a ring, or, where a spike only adds a shared amount to its target (an additive
+//     pathway), the number of spikes per target, in a calendar.
 // Additive pathways reach their targets through rows of targets, the others through the synapses of each source.
 #ifndef SSNBRIAN_PATHWAY_H
 #define SSNBRIAN_PATHWAY_H
@@ -13,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "calendar.h"
 #include "rows.h"
 
 class SynapticPathway {
@@ -25,9 +26,7 @@ public:
     template <class Number>
     void prepare(bool additive, const ssnbrian::Rows* rows, const std::vector<std::int32_t>& targets,
                  const std::vector<Number>& delays, double dt) {
-        resolve_pending();
-        change_step(dt);
-        const std::size_t synapses = rows ? rows->count() : sources_.size();
+        std::vector<Event> pending = take_pending();
         const std::size_t neurons = static_cast<std::size_t>(stop_ - start_);
         std::vector<int> steps(delays.size());
         int longest = 0;
@@ -35,22 +34,24 @@ public:
             steps[k] = static_cast<int>(delays[k] / dt + 0.5);
             longest = std::max(longest, steps[k]);
         }
-        one_delay_ = steps.empty() || *std::min_element(steps.begin(), steps.end()) == longest;
+        one_delay_ = sources_.empty() || steps.empty() || *std::min_element(steps.begin(), steps.end()) == longest;
         delay_ = longest;
-        if (synapses == 0) one_delay_ = true;
-        grow_ring(static_cast<std::size_t>(longest) + 1);
         std::size_t target_count = rows ? rows->targets() : 0;
         if (!rows)
             for (std::int32_t target : targets) target_count = std::max(target_count, std::size_t(target) + 1);
         additive_ = additive && (rows || few_per_target(targets, target_count));
-        if (additive_) set_targets(target_count);
+        targets_ = target_count;
         rows_ = rows;
+        bytes_.assign(additive_ ? (targets_ + 511) / 512 * 512 : 0, 0);
         if (!rows) sort_synapses(neurons, steps, targets, target_count);
+        put_back(pending, dt_ == 0.0 ? 1.0 : dt_ / dt, longest);
+        dt_ = dt;
     }
 
     void advance() {
         slots_[now_].clear();
         now_ = now_ + 1 == slots_.size() ? 0 : now_ + 1;
+        if (calendar_.running()) calendar_.advance();
     }
 
     void push(const std::int32_t* spikes, int count) {
@@ -61,7 +62,10 @@ public:
             std::vector<std::int32_t>& sources = slot(delay_).sources;
             for (; first != last; ++first) sources.push_back(*first - start_);
         } else if (additive_) {
-            for (; first != last; ++first) count_targets(*first - start_);
+            for (; first != last; ++first) {
+                const std::size_t source = static_cast<std::size_t>(*first - start_);
+                for (std::size_t k = first_[source]; k < first_[source + 1]; k++) calendar_.add(steps_[k], list_[k]);
+            }
         } else {
             for (; first != last; ++first) {
                 const std::size_t source = static_cast<std::size_t>(*first - start_);
@@ -76,13 +80,8 @@ public:
     // Calls effect(target, number of spikes) for an additive pathway.
     template <class Effect>
     void deliver(const Effect& effect) {
-        Slot& due = slots_[now_];
-        if (due.counted) {
-            std::uint16_t* counts = &counts_[now_ * targets_];
-            for (std::size_t target = 0; target < targets_; target++)
-                effect(static_cast<std::int32_t>(target), static_cast<double>(counts[target]));
-            std::fill(counts, counts + targets_, 0);
-        }
+        if (calendar_.running()) calendar_.deliver(effect);
+        const Slot& due = slots_[now_];
         if (due.sources.empty()) return;
         const ssnbrian::Rows& rows = *rows_;
         if (!rows.are_bits()) {
@@ -121,18 +120,23 @@ public:
     std::string description() const {
         const std::string delays = one_delay_ ? "one delay" : "many delays";
         if (!additive_) return "synapse by synapse, " + delays + (in_order_ ? ", as stored" : ", through an index");
-        return "additive, " + delays + ", " + (rows_ && one_delay_ ? rows_->form() : "counts per target");
+        return "additive, " + delays + ", " + (rows_ && one_delay_ ? rows_->form() : "calendar");
     }
 
 private:
     struct Slot {
         std::vector<std::int32_t> sources, synapses;
-        bool counted = false;
         void clear() {
             sources.clear();
             synapses.clear();
-            counted = false;
         }
+    };
+
+    // A spike on its way, in steps from now: its source where the rows are given, otherwise its synapse or target.
+    struct Event {
+        std::size_t steps;
+        std::int32_t index;
+        bool to_target;
     };
 
     Slot& slot(int delay) {
@@ -141,37 +145,12 @@ private:
         return slots_[position];
     }
 
-    void count_targets(std::int32_t source) {
-        std::size_t k = first_[source];
-        for (std::size_t run = run_first_[source]; run < run_first_[source + 1]; run++) {
-            std::size_t position = now_ + static_cast<std::size_t>(run_delay_[run]);
-            if (position >= slots_.size()) position -= slots_.size();
-            slots_[position].counted = true;
-            std::uint16_t* counts = &counts_[position * targets_];
-            for (; k < run_end_[run]; k++) counts[list_[k]]++;
-        }
-    }
-
     static bool few_per_target(const std::vector<std::int32_t>& targets, std::size_t target_count) {
+        if (target_count > ssnbrian::Calendar::most_targets) return false;
         std::vector<std::size_t> number(target_count, 0);
         for (std::int32_t target : targets)
-            if (++number[target] > 65535) return false;
+            if (++number[target] > 32767) return false;
         return true;
-    }
-
-    void set_targets(std::size_t targets) {
-        if (targets > targets_) {
-            const std::size_t slots = counts_.empty() ? 0 : slots_.size();
-            std::vector<std::uint16_t> old;
-            old.swap(counts_);
-            if (slots || !one_delay_) counts_.assign(slots_.size() * targets, 0);
-            for (std::size_t k = 0; k < slots; k++)
-                std::copy(&old[k * targets_], &old[k * targets_] + targets_, &counts_[k * targets]);
-            targets_ = targets;
-        } else if (!one_delay_ && counts_.empty()) {
-            counts_.assign(slots_.size() * targets_, 0);
-        }
-        bytes_.resize((targets_ + 511) / 512 * 512);
     }
 
     // The synapses of each source; with many delays sorted by delay, so that a spike fills one slot after the other.
@@ -194,11 +173,12 @@ private:
             for (std::size_t source = 0; source < neurons; source++)
                 std::stable_sort(order_.begin() + first_[source], order_.begin() + first_[source + 1],
                                  [&](std::int32_t a, std::int32_t b) { return steps[a] < steps[b]; });
-            if (additive_)
-                make_runs(neurons, steps, targets);
-            else {
-                steps_.resize(count);
-                for (std::size_t k = 0; k < count; k++) steps_[k] = steps[order_[k]];
+            steps_.resize(count);
+            for (std::size_t k = 0; k < count; k++) steps_[k] = steps[order_[k]];
+            if (additive_) {
+                list_.resize(count);
+                for (std::size_t k = 0; k < count; k++) list_[k] = targets[order_[k]];
+                std::vector<std::int32_t>().swap(order_);
             }
         } else if (additive_) {
             own_rows_.start(neurons, std::max<std::size_t>(target_count, 1), false,
@@ -209,84 +189,51 @@ private:
         }
     }
 
-    void make_runs(std::size_t neurons, const std::vector<int>& steps, const std::vector<std::int32_t>& targets) {
-        list_.resize(order_.size());
-        run_first_.assign(1, 0);
-        run_delay_.clear();
-        run_end_.clear();
-        for (std::size_t source = 0; source < neurons; source++) {
-            for (std::size_t k = first_[source]; k < first_[source + 1]; k++) {
-                list_[k] = targets[order_[k]];
-                const int delay = steps[order_[k]];
-                if (k == first_[source] || delay != run_delay_.back()) {
-                    run_delay_.push_back(delay);
-                    run_end_.push_back(k);
-                }
-                run_end_.back() = k + 1;
-            }
-            run_first_.push_back(run_delay_.size());
-        }
-        std::vector<std::int32_t>().swap(order_);
-    }
-
-    // Before anything changes, sources on their way become the synapses or targets they stand for. What is due in this
-    // step has arrived. Rows that are given do not change.
-    void resolve_pending() {
-        slots_[now_].clear();
-        if (rows_ && rows_ != &own_rows_) return;
-        for (std::size_t position = 0; position < slots_.size(); position++) {
-            Slot& pending = slots_[position];
-            if (pending.sources.empty()) continue;
-            if (additive_) {
-                if (counts_.empty()) counts_.assign(slots_.size() * targets_, 0);
-                pending.counted = true;
-                std::uint16_t* counts = &counts_[position * targets_];
-                for (std::int32_t source : pending.sources)
-                    rows_->each(source, [&](std::int32_t target) { counts[target]++; });
-            } else {
-                for (std::int32_t source : pending.sources)
+    // What arrives after this step; nothing is left on its way.
+    std::vector<Event> take_pending() {
+        std::vector<Event> pending;
+        const bool given = rows_ && rows_ != &own_rows_;
+        for (std::size_t steps = 1; steps < slots_.size(); steps++) {
+            Slot& due = slots_[(now_ + steps) % slots_.size()];
+            for (std::int32_t source : due.sources) {
+                if (given)
+                    pending.push_back(Event{steps, source, false});
+                else if (additive_)
+                    own_rows_.each(source, [&](std::int32_t target) { pending.push_back(Event{steps, target, true}); });
+                else
                     for (std::size_t k = first_[source]; k < first_[source + 1]; k++)
-                        pending.synapses.push_back(in_order_ ? static_cast<std::int32_t>(k) : order_[k]);
+                        pending.push_back(Event{steps, in_order_ ? static_cast<std::int32_t>(k) : order_[k], false});
             }
-            pending.sources.clear();
+            for (std::int32_t synapse : due.synapses) pending.push_back(Event{steps, synapse, false});
         }
+        calendar_.each([&](unsigned steps, std::uint32_t target) {
+            pending.push_back(Event{steps, static_cast<std::int32_t>(target), true});
+        });
+        return pending;
     }
 
-    void rotate_to_front() {
-        std::rotate(slots_.begin(), slots_.begin() + now_, slots_.end());
-        if (!counts_.empty()) std::rotate(counts_.begin(), counts_.begin() + now_ * targets_, counts_.end());
+    // Back on their way, after as many new steps as come nearest to the old ones.
+    void put_back(std::vector<Event>& pending, double factor, int longest) {
+        std::size_t latest = static_cast<std::size_t>(longest);
+        bool to_targets = additive_ && !one_delay_;
+        for (Event& event : pending) {
+            if (factor != 1.0) event.steps = static_cast<std::size_t>(event.steps * factor + 0.5);
+            latest = std::max(latest, event.steps);
+            to_targets = to_targets || event.to_target;
+        }
+        slots_.assign(latest + 1, Slot());
         now_ = 0;
-    }
-
-    void grow_ring(std::size_t size) {
-        if (size <= slots_.size()) return;
-        rotate_to_front();
-        slots_.resize(size);
-        if (!counts_.empty()) counts_.resize(size * targets_, 0);
-    }
-
-    void change_step(double dt) {
-        if (dt_ != 0.0 && dt_ != dt) {
-            rotate_to_front();
-            const double factor = dt_ / dt;
-            std::vector<Slot> old;
-            old.swap(slots_);
-            std::vector<std::uint16_t> old_counts;
-            old_counts.swap(counts_);
-            slots_.resize(static_cast<std::size_t>(old.size() * factor) + 2);
-            if (!old_counts.empty()) counts_.assign(slots_.size() * targets_, 0);
-            for (std::size_t k = 0; k < old.size(); k++) {
-                const std::size_t position = static_cast<std::size_t>(k * factor + 0.5);
-                Slot& moved = slots_[position];
-                moved.synapses.insert(moved.synapses.end(), old[k].synapses.begin(), old[k].synapses.end());
-                moved.sources.insert(moved.sources.end(), old[k].sources.begin(), old[k].sources.end());
-                if (!old[k].counted) continue;
-                moved.counted = true;
-                for (std::size_t target = 0; target < targets_; target++)
-                    counts_[position * targets_ + target] += old_counts[k * targets_ + target];
-            }
+        calendar_.stop();
+        if (to_targets) calendar_.start(targets_, static_cast<int>(latest));
+        for (const Event& event : pending) {
+            if (event.steps == 0) continue;
+            if (event.to_target)
+                calendar_.add(static_cast<unsigned>(event.steps), static_cast<std::uint32_t>(event.index));
+            else if (rows_ && rows_ != &own_rows_)
+                slots_[event.steps].sources.push_back(event.index);
+            else
+                slots_[event.steps].synapses.push_back(event.index);
         }
-        dt_ = dt;
     }
 
     std::vector<std::int32_t>& sources_;
@@ -298,10 +245,10 @@ private:
     std::size_t now_ = 0, targets_ = 0;
     const ssnbrian::Rows* rows_ = nullptr;
     ssnbrian::Rows own_rows_;
-    std::vector<std::size_t> first_, run_first_, run_end_;
+    ssnbrian::Calendar calendar_;
+    std::vector<std::size_t> first_;
     std::vector<std::int32_t> order_, list_;
-    std::vector<int> steps_, run_delay_;
-    std::vector<std::uint16_t> counts_;
+    std::vector<int> steps_;
     std::vector<std::uint8_t> bytes_;
 };
 
