@@ -6,7 +6,6 @@ import re
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from brian2.codegen.targets import codegen_targets
 from brian2.core.functions import DEFAULT_FUNCTIONS
 from brian2.devices.cpp_standalone.codeobject import CPPStandaloneCodeObject
 
@@ -46,11 +45,19 @@ def declare_draws(draws: Iterable[Draw]) -> str:
     lines = []
     for draw in draws:
         if draw.kind == "least":
-            lines.append(f"ssnbrian::LeastUniform {draw.name}_least(_size);")
-            lines.append(f"const double {draw.name}_least_log = {draw.name}_least.log;")
             continue
         lines.append(f"alignas(64) {_BLOCK_TYPES[draw.kind]} {draw.name}_block[ssnbrian::chunk];")
         lines.append(f"ssnbrian::fill_{draw.kind}({draw.name}_block, _size);")
+    return "\n".join(lines)
+
+
+def declare_least(draws: Iterable[Draw]) -> str:
+    """C++ that draws the least of a number per neuron."""
+    lines = []
+    for name, kind in draws:
+        if kind == "least":
+            lines.append(f"ssnbrian::LeastUniform {name}_least(_N);")
+            lines.append(f"const double {name}_least_log = {name}_least.log;")
     return "\n".join(lines)
 
 
@@ -59,7 +66,7 @@ def read_draws(draws: Iterable[Draw], complete: bool = False) -> str:
     lines = []
     for name, kind in draws:
         if kind == "least":
-            line = f"{name} = {name}_least.number(_position)" if complete else f"{name}_log = {name}_least_log"
+            line = f"{name} = {name}_least.number(_idx)" if complete else f"{name}_log = {name}_least_log"
         elif kind == "coarse":
             line = f"{name} = ssnbrian::{'refined' if complete else 'rounded_down'}({name}_block[_position])"
         else:
@@ -77,18 +84,19 @@ def without_index(vector_code: str | list[str], index: str) -> str:
 class SsnbrianCodeObject(CPPStandaloneCodeObject):
     """C++ standalone code object with the templates of this package; the others are Brian2's."""
 
+    # Brian2 lists the names of all targets where a function has no implementation for one.
+    class_name = "ssnbrian_standalone"
     templater = CPPStandaloneCodeObject.templater.derive(
         "ssnbrian.device",
         env_globals={
             "bulk_draws": bulk_draws,
             "declare_draws": declare_draws,
+            "declare_least": declare_least,
             "read_draws": read_draws,
             "without_index": without_index,
         },
     )
 
-
-codegen_targets.add(SsnbrianCodeObject)
 
 DEFAULT_FUNCTIONS["exprel"].implementations.add_implementation(
     SsnbrianCodeObject,

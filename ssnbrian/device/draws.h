@@ -36,7 +36,9 @@ const int chunk = 1024;
 inline int chunk_size(int start, int end) { return end - start < chunk ? end - start : chunk; }
 
 inline void fill_uniform(double* out, int count) { generator().uniforms(out, count, BrianEntropy()); }
-inline void fill_normal(float* out, int count) { generator().normals(out, count, BrianEntropy()); }
+inline void fill_normal(float* out, int count) {
+    generator().fresh_normals(out, (static_cast<unsigned>(count) + 31) / 32 * 32, BrianEntropy());
+}
 
 // Uniform numbers of which only 16 bits are drawn at first: rounded down, and with the other bits.
 inline void fill_coarse(std::uint16_t* out, int count) {

@@ -4,7 +4,7 @@ A threshold such as ``v > theta or rand() < exp(x)`` is expensive where it is fa
 made here leaves out what is expensive and keeps what must hold: it is true for all neurons that fire and for few
 others, and it has no branches. It needs little of the random numbers:
 
-- ``rand() < exp(x)``: only the least number of a chunk of neurons, because ``x > log(least)`` where a neuron fires. The
+- ``rand() < exp(x)``: only the least number of all neurons, because ``x > log(least)`` where a neuron fires. The
   others are drawn, on condition that they are larger, for the neurons that are left.
 - ``rand() < p``: only the first 16 bits. What the number is rounded down to is below p where the number itself is. The
   other bits are drawn for the neurons that are left. For p a bound from above will do, without an exponential:

@@ -84,7 +84,9 @@ public:
         const Slot& due = slots_[now_];
         if (due.sources.empty()) return;
         const ssnbrian::Rows& rows = *rows_;
-        if (!rows.are_bits()) {
+        // Few spikes with few targets each are delivered one by one; counting takes all targets in hand.
+        const std::size_t visits = due.sources.size() * (rows.count() / rows.sources());
+        if (!rows.are_bits() || 8 * visits < targets_) {
             for (std::int32_t source : due.sources)
                 rows.each(source, [&](std::int32_t target) { effect(target, 1.0); });
             return;

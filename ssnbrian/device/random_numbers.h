@@ -186,7 +186,7 @@ public:
     void normals(float* out, std::size_t count, const Entropy& entropy) {
         while (count) {
             if (next_normal_ == size) {
-                for (; count >= size; count -= size, out += size) make_normals(out, entropy);
+                for (; count >= size; count -= size, out += size) make_normals(out, size, entropy);
                 if (!count) return;
                 refill_normals(entropy);
             }
@@ -210,6 +210,13 @@ public:
         return run(float_uniforms_, next_float_uniform_, count);
     }
     const float* float_uniform_run(std::size_t& count) { return float_uniform_run(count, SystemEntropy()); }
+
+    // Normals made for `out` alone, without a copy: not those that the other calls would give next. `count` is a
+    // multiple of 32 and at most `size`.
+    template <class Entropy>
+    void fresh_normals(float* out, unsigned count, const Entropy& entropy) {
+        make_normals(out, count, entropy);
+    }
 
     // The words that all numbers are made of, open to tests: `draws` steps of all lanes of a generator that has a
     // seed, out[draw * lanes + lane].
@@ -306,15 +313,15 @@ private:
     }
 
     template <class Entropy>
-    void make_normals(float* out, const Entropy& entropy) {
+    void make_normals(float* out, unsigned count, const Entropy& entropy) {
         if (!seeded_) seed(entropy());
         const State before = state_;
-        if (SSNBRIAN_UNLIKELY(fill_normals(out))) mend_ends(out, before);
+        if (SSNBRIAN_UNLIKELY(fill_normals(out, count))) mend_ends(out, count, before);
     }
 
     template <class Entropy>
     SSNBRIAN_OUT_OF_LINE void refill_normals(const Entropy& entropy) {
-        make_normals(normals_, entropy);
+        make_normals(normals_, size, entropy);
         next_normal_ = 0;
     }
 
@@ -388,11 +395,11 @@ private:
 
     // A pair of normals from two successive words of a lane, the first for the radius and the second for the
     // direction; half a block lies between the two. Returns whether a radius word was at an end.
-    SSNBRIAN_VECTORISED bool fill_normals(float* out) {
+    SSNBRIAN_VECTORISED bool fill_normals(float* out, unsigned count) {
         State state = state_;
         alignas(64) std::uint32_t least[lanes];
         for (unsigned lane = 0; lane < lanes; lane++) least[lane] = ~0U;
-        const unsigned half = size / 2;
+        const unsigned half = count / 2;
         for (unsigned draw = 0; draw < half / lanes; draw++, out += lanes) {
 #if SSNBRIAN_ROOTS_APART
             alignas(64) float square[lanes];
@@ -431,11 +438,11 @@ private:
     // word and one more word of the same lane. At the lower end that gives the tail, at the upper end a radius
     // near zero that is not coarse. One block in 64 is concerned. Each such pair takes one step of all lanes
     // after those of the block; the words themselves come from the state `before` the block.
-    SSNBRIAN_OUT_OF_LINE void mend_ends(float* out, const State& before) {
-        const unsigned half = size / 2;
+    SSNBRIAN_OUT_OF_LINE void mend_ends(float* out, unsigned count, const State& before) {
+        const unsigned half = count / 2;
         alignas(64) std::uint32_t words[size], more[lanes];
         state_ = before;
-        fill_words(words, size / lanes);
+        fill_words(words, count / lanes);
         for (unsigned i = 0; i < half; i++) {
             const unsigned lane = i % lanes;
             const std::uint32_t word = words[2 * i - lane], turn = words[2 * i - lane + lanes];

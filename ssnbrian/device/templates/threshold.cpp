@@ -12,6 +12,7 @@
     const size_t _vectorisation_idx = -1;
     {{(scalar_code[none] if two_passes else scalar_code)|autoindent}}
     const int _N = N;
+    {{declare_least(draws)|autoindent}}
     long _count = 0;
     // CHUNK
     for (int _start = 0; _start < _N; _start += ssnbrian::chunk)
