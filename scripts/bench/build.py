@@ -1,8 +1,7 @@
 """Build times of a two-population circuit: stock Brian2 standalone, this package's device, and ``ssnbrian`` itself.
 
-Cold: nothing is there. Warm: the same network again in a new folder, with whatever the device keeps (objects, the
-precompiled header). Cached: ``ssnbrian`` finds the finished program. The precompiled header is what the first build
-of a fresh cache folder takes longer than the first build of another circuit in that folder.
+Cold: nothing is there. Warm: the same network again in a new folder (nothing is kept between folders: two translation
+units take about as long as a precompiled header and many small ones). Cached: ``ssnbrian`` finds the finished program.
 
     python scripts/bench/build.py [--rounds 3] [--json FILE]
 """
@@ -64,7 +63,6 @@ def engine_builds():
             if result["cached"] != (kind == "cached"):
                 found = "did not come" if kind == "cached" else "came"
                 raise BenchError(f"{kind}: the program {found} from the cache; were the sources changed meanwhile?")
-    seconds["precompiled header and other one-off work"] = seconds["cold"] - seconds["other circuit"]
     return seconds
 
 

@@ -3,23 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from brian2 import Synapses
 
-
-@dataclass(frozen=True)
-class Choice:
-    """One object of the network: its path and why no faster one."""
-
-    name: str
-    path: str
-    reason: str
-
-    def __str__(self) -> str:
-        return f"{self.name}: {self.path}" + (f" ({self.reason})" if self.reason else "")
-
+from ssnbrian.device.report import PATHS_FILE
 
 _SETS_VALUES = ("set_by_array", "set_array_by_array", "set_by_single_value", "resize_array")
 
@@ -67,7 +55,7 @@ def _why_not_compact(
     return None
 
 
-def compact_synapses(
+def why_not_compact(
     all_synapses: Iterable[Synapses],
     code_objects: Iterable[Any],
     main_queue: list[Any],
@@ -88,6 +76,8 @@ def choices_header(
     lines = [
         "#ifndef SSNBRIAN_CHOICES_H",
         "#define SSNBRIAN_CHOICES_H",
+        "#include <fstream>",
+        "#include <string>",
         '#include "rows.h"',
         "namespace ssnbrian_choices {",
     ]
@@ -100,4 +90,11 @@ def choices_header(
             counted = str(pathway.name in additive).lower()
             lines.append(f"static const bool additive_{pathway.name} = {counted};")
             lines.append(f"inline const ssnbrian::Rows* rows_of_{pathway.name}() {{ return {given}; }}")
+    pathways = sorted(pathway.name for synapses in all_synapses for pathway in synapses._pathways)
+    lines += [
+        "inline void write_paths(const std::string& folder) {",
+        f'std::ofstream file((folder + "{PATHS_FILE}").c_str());',
+        *(f'file << "{name}: " << brian::{name}.description() << "\\n";' for name in pathways),
+        "}",
+    ]
     return "\n".join([*lines, "}", *functions, "#endif", ""])

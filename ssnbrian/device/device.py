@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from brian2 import BrianPreference, Function, Synapses, prefs
 from brian2.core.variables import AuxiliaryVariable, Subexpression
 from brian2.devices.cpp_standalone.codeobject import CPPStandaloneCodeObject
@@ -15,10 +16,11 @@ from brian2.utils.stringtools import get_identifiers, word_substitute
 
 from ssnbrian.device import INCLUDE_DIR
 from ssnbrian.device.additive import EVENTS, NotAdditiveError, additive_code
-from ssnbrian.device.choices import Choice, choices_header, compact_synapses
+from ssnbrian.device.choices import choices_header, why_not_compact
 from ssnbrian.device.code_object import Draw, SsnbrianCodeObject
 from ssnbrian.device.firing_test import BOUND, LOG, firing_test
 from ssnbrian.device.fusion import Fusion, find_fusions, fused_schedule, fused_source, scheduled
+from ssnbrian.device.report import Choice, chosen_in_run, code_object_choices, synapse_choices
 from ssnbrian.device.units_of_translation import write_units
 
 NAME = "ssnbrian_standalone"
@@ -57,10 +59,11 @@ class SsnbrianStandaloneDevice(CPPStandaloneDevice):
         super().__init__()
         #: For every pathway, why it is not additive; None where it is.
         self.not_additive: dict[str, str | None] = {}
-        self.choices: list[Choice] = []
-        self.compact: dict[str, str | None] = {}
+        #: For every Synapses object, why rows of targets cannot stand for it; None where they do.
+        self.not_compact: dict[str, str | None] = {}
         self.fusions: list[Fusion] = []
         self._dropped: set[Any] = set()
+        self._shared_delays: dict[Any, Any] = {}
 
     def code_object_class(self, codeobj_class: Any = None, fallback_pref: Any = None) -> Any:
         """OpenMP needs Brian2's own templates and generators."""
@@ -187,15 +190,15 @@ class SsnbrianStandaloneDevice(CPPStandaloneDevice):
     ) -> None:
         if self._fast:
             known = self._all_synapses()
-            self.compact = compact_synapses(
-                known, self.code_objects.values(), self.main_queue, self._array_names(), self._additive
+            names = {**self.arrays, **self.dynamic_arrays}
+            self.not_compact = why_not_compact(
+                known, self.code_objects.values(), self.main_queue, names, self._additive
             )
-            for name, why in sorted(self.compact.items()):
-                self.choices.append(Choice(name, "rows of targets" if why is None else "synapse arrays", why or ""))
             self._write_or_drop_synapses(known)
+            self.code_lines["after_end"].insert(0, "ssnbrian_choices::write_paths(brian::results_dir);")
             self._fuse()
             functions = [f"void _run_{fusion.name}();" for fusion in self.fusions]
-            writer.write("choices.h", choices_header(known, self.compact, self._additive, functions))
+            writer.write("choices.h", choices_header(known, self.not_compact, self._additive, functions))
         super().generate_objects_source(writer, arange_arrays, synapses, *arguments, **more)
 
     def _fuse(self) -> None:
@@ -208,8 +211,6 @@ class SsnbrianStandaloneDevice(CPPStandaloneDevice):
                 fusions = find_fusions(lines, self.code_objects)
                 self.main_queue[position] = (kind, (network, fused_schedule(lines, fusions)))
                 self.fusions += [fusion for fusion in fusions if fusion not in self.fusions]
-        for fusion in self.fusions:
-            self.choices += [Choice(name, "fused", f"one pass with {fusion.members[-1]}") for name in fusion.members]
 
     def generate_codeobj_source(self, writer: Any) -> None:
         super().generate_codeobj_source(writer)
@@ -221,26 +222,25 @@ class SsnbrianStandaloneDevice(CPPStandaloneDevice):
     def _all_synapses(self) -> list[Synapses]:
         known = {}
         for code_object in self.code_objects.values():
-            owner = code_object.owner
-            owner = getattr(owner, "synapses", owner)
-            if isinstance(owner, Synapses) or type(owner).__name__ == "weakproxy":
+            owner = getattr(code_object.owner, "synapses", code_object.owner)
+            if isinstance(owner, Synapses):
                 known[owner.name] = owner
         for synapses in self.synapses:
             known[synapses.name] = synapses
-        return [one for one in known.values() if hasattr(one, "_pathways")]
+        return list(known.values())
 
     @property
     def _additive(self) -> set[str]:
         return {name for name, why in self.not_additive.items() if why is None}
 
-    def _array_names(self) -> dict[Any, str]:
-        return {**self.arrays, **self.dynamic_arrays}
-
     def _write_or_drop_synapses(self, known: list[Synapses]) -> None:
         keep = prefs.devices.ssnbrian_standalone.synapses_in_results
         for synapses in known:
             pair = [synapses.variables["_synaptic_pre"], synapses.variables["_synaptic_post"]]
-            if self.compact[synapses.name] is None and keep:
+            compact = self.not_compact[synapses.name] is None
+            if compact:
+                self._shared_delays |= {one.variables["delay"]: synapses for one in synapses._pathways}
+            if compact and keep:
                 first, second = (self.get_array_filename(variable) for variable in pair)
                 offset = getattr(synapses.source, "start", 0)
                 self.code_lines["after_end"].insert(
@@ -249,7 +249,7 @@ class SsnbrianStandaloneDevice(CPPStandaloneDevice):
                     f'brian::results_dir + "{second}", {offset});',
                 )
             elif not keep:
-                self._dropped |= set(pair) if self.compact[synapses.name] is None else set(_ordered(synapses))
+                self._dropped |= set(pair) if compact else set(_ordered(synapses))
                 for variable in _ordered(synapses):
                     name = self.get_array_name(variable, access_data=False)
                     self.code_lines["before_end"].append(f"decltype(brian::{name})().swap(brian::{name});")
@@ -296,11 +296,30 @@ class SsnbrianStandaloneDevice(CPPStandaloneDevice):
                 f"'{var.name}' of {var.owner.name} was not written: build with "
                 f"prefs.devices.ssnbrian_standalone.synapses_in_results = True to read synapses after a run"
             )
-        return super().get_value(var, access_data)
+        value = super().get_value(var, access_data)
+        if var in self._shared_delays and self.has_been_run and not var.scalar:
+            # One number stands for the delays of all synapses.
+            value = np.broadcast_to(value, (len(self._shared_delays[var]),))
+            var.size = len(value)
+        return value
+
+    def _prepare_variableview_run_arg(self, key: Any, value: Any) -> Any:
+        if key.variable in self._shared_delays and np.size(value) > 1:
+            raise NotImplementedError(
+                f"the synapses of {key.group_name} were built with one delay for all of them, got {np.size(value)}; "
+                f"set a delay per synapse before the build, e.g. {key.group_name}.{key.name} = 'rand()*ms'"
+            )
+        return super()._prepare_variableview_run_arg(key, value)
 
     def report(self) -> list[Choice]:
-        """Which path each object of the network takes, and why no faster one."""
-        return list(self.choices)
+        """Which path each object of the network takes, and why no faster one; after a run also what it chose."""
+        if not self._fast:
+            return [Choice("all objects", "Brian2's templates", "OpenMP")]
+        choices = synapse_choices(self.not_compact, self.not_additive)
+        choices += code_object_choices(self.code_objects, self.fusions, SsnbrianCodeObject)
+        if self.has_been_run:
+            choices += chosen_in_run(Path(self.results_dir))
+        return choices
 
 
 def _ordered(synapses: Synapses) -> list[Any]:

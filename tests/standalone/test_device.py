@@ -52,6 +52,10 @@ def test_every_kind_of_synapse_gives_the_spikes_and_states_of_brian2(reference, 
     for name in ("shared", "delayed", "parts", "twice", "whole", "double"):
         assert report[name].startswith("rows of targets"), report[name]
     assert "'w' has a value per synapse" in report["weighted"]
+    assert report["shared_pre"] == "additive, one delay, bit rows"
+    assert report["delayed_pre"] == "additive, one delay, 16-bit lists"
+    assert report["many_pre"] == "additive, many delays, calendar"
+    assert report["saturating_pre"] == "synapse by synapse, many delays, through an index"
     assert "single connect()" in report["steps"]
 
 
