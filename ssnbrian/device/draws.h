@@ -73,17 +73,16 @@ private:
     double x_, value_ = 0.0;
 };
 
-// At least exp(x), and by less than 0.4 % where -700 < x < 700: 2^k times a polynomial that was fitted to be the
-// least above 2^f for -1/2 <= f <= 1/2.
+// At least exp(x), and by at most 6.2 % where -700 < x < 700: with x = (k + f) log 2 and 0 <= f < 1 it is (1 + f) 2^k,
+// the number whose exponent and mantissa are k and f. Only the upper half of the number is made.
 inline double at_least_exp(double x) {
     x = x < -700.0 ? -700.0 : x > 700.0 ? 700.0 : x;
-    const double binary = x * 1.4426950408889634;
-    const int exponent = static_cast<int>(binary + 1024.5) - 1024;
-    const double f = binary - exponent;
-    const std::uint64_t bits = static_cast<std::uint64_t>(static_cast<std::int64_t>(exponent) + 1023) << 52;
+    const double steps_per_unit = 1048576.0 * 1.4426950408889634, zero = 1048576.0 * 1023.0;
+    const std::int32_t upper = static_cast<std::int32_t>(x * steps_per_unit + zero) + 1;
+    const std::uint64_t bits = static_cast<std::uint64_t>(static_cast<std::uint32_t>(upper)) << 32;
     double power;
     std::memcpy(&power, &bits, sizeof power);
-    return (1.002172642 + f * (0.704664094 + f * 0.238841157)) * power;
+    return power;
 }
 
 typedef std::uint8_t Mark;

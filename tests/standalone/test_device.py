@@ -158,8 +158,8 @@ def test_bounds_and_least_uniforms(tmp_path, flags):
     said = subprocess.run([str(program)], capture_output=True, text=True, check=True).stdout
     first, normals, *rows = said.splitlines()
     worst, below = map(float, first.split())
-    assert worst < 4e-3
-    assert below > -1e-9
+    assert worst < 0.062
+    assert below >= 0
     different, mean, variance, product = map(float, normals.split())
     assert different == 0
     assert abs(mean) < 5 / 2.4e6**0.5
