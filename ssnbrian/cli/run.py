@@ -80,6 +80,7 @@ def execute(arguments: argparse.Namespace) -> tuple[str, dict[str, Any]]:
         "discarded": discard,
         "loop_seconds": recording.metadata["loop_seconds"],
         "crossing": recording.metadata["crossing"],
+        "paths": recording.metadata.get("paths", []),
         "content_hash": recording.metadata["content_hash"],
         "out": arguments.out,
     }

@@ -166,8 +166,8 @@ def _collect(
 
     outcome = _read_outcome(folder)
     steps = int(outcome["steps"][0])
-    if "paths" in metadata["build"] and (folder / "ssnbrian_paths.txt").is_file():
-        metadata["build"]["paths"] += (folder / "ssnbrian_paths.txt").read_text().splitlines()
+    if (chosen := folder / "ssnbrian_paths.txt").is_file():
+        metadata["paths"] += chosen.read_text().splitlines()
     metadata |= {
         "status": _status(outcome, circuit, run.runaway_rate),
         "duration": steps * run.dt,
@@ -260,8 +260,8 @@ def simulate(
         if target == "cpp":
             entry = build(circuit, options, BuildCache(cache), progress)
             manifest = entry.manifest
-            paths = list(manifest["paths"])
-            metadata["build"] = {"cached": entry.cached, "seconds": entry.build_seconds, "paths": paths}
+            metadata["build"] = {"cached": entry.cached, "seconds": entry.build_seconds}
+            metadata["paths"] = list(manifest["paths"])
             (results / "run.txt").write_text(run.run_text())
             arguments = _program_arguments(circuit, folder, state)
             _run_program(

@@ -33,7 +33,7 @@ def test_a_portable_program_has_the_rates_of_a_native_one(monkeypatch, build_cac
         monkeypatch.setenv("SSNBRIAN_FLAGS", flags)
         recording = simulate(irregular(), Constant(60), duration=10, seed=1, cache=build_cache)
         rates[flags] = recording.rates(0.5)["E"]
-        paths = recording.metadata["build"]["paths"]
+        paths = recording.metadata["paths"]
         assert "synapses_E_to_E: rows of targets" in paths
         assert any(path.startswith("neurons_E_stateupdater_codeobject: fused") for path in paths)
     assert rates["native"] > 20
