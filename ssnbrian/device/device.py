@@ -20,7 +20,7 @@ from ssnbrian.device.choices import choices_header, why_not_compact
 from ssnbrian.device.code_object import Draw, SsnbrianCodeObject
 from ssnbrian.device.firing_test import BOUND, LOG, firing_test
 from ssnbrian.device.fusion import Fusion, find_fusions, fused_schedule, fused_source, scheduled
-from ssnbrian.device.report import Choice, chosen_in_run, code_object_choices, synapse_choices
+from ssnbrian.device.report import PATHS_FILE, Choice, chosen_in_run, code_object_choices, synapse_choices
 from ssnbrian.device.units_of_translation import write_units
 
 NAME = "ssnbrian_standalone"
@@ -195,7 +195,8 @@ class SsnbrianStandaloneDevice(CPPStandaloneDevice):
                 known, self.code_objects.values(), self.main_queue, names, self._additive
             )
             self._write_or_drop_synapses(known)
-            self.code_lines["after_end"].insert(0, "ssnbrian_choices::write_paths(brian::results_dir);")
+            if any(synapses._pathways for synapses in known):
+                self.code_lines["after_end"].insert(0, "ssnbrian_choices::write_paths(brian::results_dir);")
             self._fuse()
             functions = [f"void _run_{fusion.name}();" for fusion in self.fusions]
             writer.write("choices.h", choices_header(known, self.not_compact, self._additive, functions))
@@ -278,7 +279,9 @@ class SsnbrianStandaloneDevice(CPPStandaloneDevice):
         finally:
             prefs.devices.cpp_standalone.extra_make_args_unix = given
 
-    def delete(self, code: bool = True, **options: Any) -> None:
+    def delete(self, code: bool = True, data: bool = True, **options: Any) -> None:
+        if data and self.results_dir is not None:
+            Path(self.results_dir, PATHS_FILE).unlink(missing_ok=True)
         if self._fast and code and self.project_dir is not None and self.writer is not None:
             # What follows expects the files of Brian2's makefile.
             folder = Path(self.project_dir)
@@ -288,7 +291,7 @@ class SsnbrianStandaloneDevice(CPPStandaloneDevice):
                 path = folder / name
                 if path.parent.is_dir():
                     (path if path.suffix == ".deps" else path.with_suffix(".o")).touch()
-        super().delete(code=code, **options)
+        super().delete(code=code, data=data, **options)
 
     def get_value(self, var: Any, access_data: bool = True) -> Any:
         if var in self._dropped:
