@@ -5,11 +5,21 @@ from __future__ import annotations
 import importlib.abc
 import importlib.machinery
 import sys
+import warnings
 from collections.abc import Sequence
 from types import ModuleType
 from typing import Any
 
-_LAST_MODULE_OF_BRIAN2 = "brian2.only"
+
+def _register() -> None:
+    try:
+        import ssnbrian.device.device  # noqa: F401
+    except Exception as error:  # a script that only wants Brian2 must not fail
+        warnings.warn(
+            f"the device ssnbrian_standalone cannot be used with this version of Brian2: {error}",
+            RuntimeWarning,
+            stacklevel=2,
+        )
 
 
 class _RegisteringLoader(importlib.abc.Loader):
@@ -21,7 +31,7 @@ class _RegisteringLoader(importlib.abc.Loader):
 
     def exec_module(self, module: ModuleType) -> None:
         self.loader.exec_module(module)
-        import ssnbrian.device.device  # noqa: F401
+        _register()
 
 
 class _Finder(importlib.abc.MetaPathFinder):
@@ -42,6 +52,6 @@ class _Finder(importlib.abc.MetaPathFinder):
 def register_when_imported() -> None:
     """Register the device now where Brian2 is loaded, otherwise as soon as it is."""
     if "brian2" in sys.modules:
-        import ssnbrian.device.device  # noqa: F401
+        _register()
     elif not any(isinstance(finder, _Finder) for finder in sys.meta_path):
         sys.meta_path.insert(0, _Finder())

@@ -1,13 +1,12 @@
 """The fast device against Brian2 itself: the same network, the same spikes and states."""
 
-import os
 import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 from brian2.core.variables import Constant
+from children import arrays_of
 from scipy.stats import chisquare
 
 from ssnbrian.device.additive import NotAdditiveError, additive_code
@@ -22,12 +21,7 @@ PORTABLE = ("-O2", "-std=c++11", "-w")
 def run_networks(device, folder, *flags):
     """The results of device_networks.py."""
     result = folder / f"{device}.npz"
-    command = [sys.executable, str(NETWORKS), device, str(folder / device), str(result), *flags]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])}
-    done = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=folder, check=False)
-    assert done.returncode == 0, done.stderr[-3000:]
-    with np.load(result) as data:
-        return dict(data)
+    return arrays_of(NETWORKS, device, folder / device, result, *flags, result=result)
 
 
 @pytest.fixture(scope="module")

@@ -1,26 +1,18 @@
 """The fast device in a user's script."""
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+from children import arrays_of, run_python
 
 SCRIPT = Path(__file__).with_name("device_script.py")
-ROOT = SCRIPT.parents[2]
 
 
 def run_script(folder, *options):
     """What device_script.py saves."""
     result = folder / "result.npz"
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])}
-    command = [sys.executable, str(SCRIPT), str(folder / "build"), str(result), *options]
-    done = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=folder, check=False)
-    assert done.returncode == 0, done.stderr[-3000:] + done.stdout[-3000:]
-    with np.load(result) as data:
-        return dict(data)
+    return arrays_of(SCRIPT, folder / "build", result, *options, result=result)
 
 
 @pytest.fixture(scope="module")
@@ -61,17 +53,19 @@ class TestScript:
 def test_the_device_is_known_whichever_import_comes_first(tmp_path):
     for order in ("import ssnbrian, brian2", "import brian2, ssnbrian"):
         code = f"{order}\nbrian2.set_device('ssnbrian_standalone')\nprint(type(brian2.get_device()).__name__)"
-        environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-        done = subprocess.run(
-            [sys.executable, "-c", code], capture_output=True, text=True, env=environment, cwd=tmp_path, check=True
-        )
+        done = run_python(["-c", code], tmp_path)
         assert done.stdout.strip() == "SsnbrianStandaloneDevice"
+
+
+def test_a_brian2_that_the_device_does_not_fit_works_without_it(tmp_path):
+    for order in ("import ssnbrian, brian2", "import brian2, ssnbrian"):
+        code = f"import sys\nsys.modules['ssnbrian.device.fusion'] = None\n{order}\nprint(brian2.second)"
+        done = run_python(["-c", code], tmp_path)
+        assert done.stdout.strip() == "s"
+        assert "ssnbrian_standalone cannot be used with this version of Brian2" in done.stderr
 
 
 def test_importing_the_package_does_not_import_brian2(tmp_path):
     code = "import sys, ssnbrian\nprint('brian2' in sys.modules)"
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, env=environment, cwd=tmp_path, check=True
-    )
+    done = run_python(["-c", code], tmp_path)
     assert done.stdout.strip() == "False"

@@ -13,17 +13,14 @@ The program is the same to the last bit on one machine; another machine rounds o
 seeds, so that the comparison fails by accident on one machine in a hundred.
 """
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+from children import arrays_of
 from scipy import stats
 
 CIRCUITS = Path(__file__).with_name("device_circuits.py")
-ROOT = CIRCUITS.parents[2]
 REALISATIONS = 12
 FIRST_SEEDS = {"cpp_standalone": 1001, "ssnbrian_standalone": 1}
 POPULATIONS = ("a_E", "a_I", "b", "c", "d_escape", "d_bridge", "e", "f")
@@ -34,13 +31,8 @@ pytestmark = pytest.mark.xdist_group("heavy-2")
 def run_circuits(device, folder, *factors):
     """The values of every realisation by the name of the statistic."""
     result = folder / f"{device}.npz"
-    arguments = [device, "project", str(result), str(FIRST_SEEDS[device]), str(REALISATIONS), *factors]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])}
-    command = [sys.executable, str(CIRCUITS), *arguments]
-    done = subprocess.run(command, check=False, capture_output=True, text=True, env=environment, cwd=folder)
-    assert done.returncode == 0, done.stderr[-3000:]
-    with np.load(result) as data:
-        return dict(data)
+    arguments = [device, "project", result, FIRST_SEEDS[device], REALISATIONS, *factors]
+    return arrays_of(CIRCUITS, *arguments, result=result)
 
 
 @pytest.fixture(scope="module")
