@@ -1,7 +1,7 @@
 """Build times of a two-population circuit: stock Brian2 standalone, this package's device, and ``ssnbrian`` itself.
 
-Cold: nothing is there. Warm: the same network again in a new folder (nothing is kept between folders: two translation
-units take about as long as a precompiled header and many small ones). Cached: ``ssnbrian`` finds the finished program.
+Cold: nothing is there. Warm: the same network again in a new folder; the devices keep nothing between folders. Cached:
+``ssnbrian`` finds the finished program.
 
     python scripts/bench/build.py [--rounds 3] [--json FILE]
 """
