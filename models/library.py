@@ -17,6 +17,7 @@ CIRCUITS: Mapping[str, Callable[[], Circuit]] = {
     function.__name__: function
     for function in (
         ekelmans2023.supersaturating,
+        ekelmans2023.xor_gate,
         ekelmans2023.mouse_v1,
         ekelmans2023.mouse_v1_isn,
         ekelmans2023.bistable,

@@ -6,13 +6,18 @@ theory and simulation share the J of the paper's tables.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from ssnbrian.models.neurons.lif import LIF
 from ssnbrian.models.synapses.current import DELTA, EXPONENTIAL
 
 from ssnbrian.circuit import (
     Circuit,
+    Constant,
     Drive,
     FixedInDegree,
+    InputPopulation,
     InvalidInputError,
     Population,
     Projection,
@@ -38,6 +43,15 @@ PUBLISHED_POWER_LAWS: dict[tuple[float, float], tuple[float, float, float]] = {
     (3.0, 22.0): (1.5997e-4, -12.121, 3.0053),
 }
 
+# Target first -> parameters of the exponential synapse; projections that are not named have delta synapses.
+WITHIN_POPULATIONS: dict[str, dict[str, str]] = {"EE": {"delay_high": "100 ms"}, "II": {"delay_high": "100 ms"}}
+
+
+def _all_exponential(tau_EE: str) -> dict[str, dict[str, str]]:
+    """All four exponential: 50 ms but for E->E, which has its own decay time and delays of 0–150 ms."""
+    others = {pair: {"tau_synapse": "50 ms"} for pair in ("EI", "IE", "II")}
+    return {"EE": {"tau_synapse": tau_EE, "delay_high": "150 ms"}} | others
+
 
 def _circuit(
     name: str,
@@ -46,11 +60,12 @@ def _circuit(
     description: str,
     ratio: float = 1.0,
     probabilities: dict[str, float] = PROBABILITIES,
-    filtered: tuple[str, ...] = (),
+    exponential: Mapping[str, Mapping[str, str]] | None = None,
+    tau_E: Any = "20 ms",
 ) -> Circuit:
-    """An E–I circuit with J in mV (target first); ``filtered`` names the projections with exponential synapses."""
+    """An E–I circuit with J in mV (target first); ``exponential``: parameters of the exponential synapses."""
     populations = (
-        Population("E", SIZES["E"], LIF, "excitatory", {"tau": "20 ms"}),
+        Population("E", SIZES["E"], LIF, "excitatory", {"tau": tau_E}),
         Population("I", SIZES["I"], LIF, "inhibitory", {"tau": "10 ms"}),
     )
     projections = []
@@ -58,21 +73,48 @@ def _circuit(
         target, source = pair
         rule = FixedInDegree.from_probability(probabilities[pair], SIZES[source])
         weight = Value(total / rule.in_degree / 1000, populations[0].parameters["threshold"].dimension)
-        synapse, parameters = (EXPONENTIAL, {"delay_high": "100 ms"}) if pair in filtered else (DELTA, {})
-        projections.append(Projection(source, target, weight, rule, synapse, parameters))
+        parameters = (exponential or {}).get(pair)
+        synapse = DELTA if parameters is None else EXPONENTIAL
+        projections.append(Projection(source, target, weight, rule, synapse, parameters or {}))
     return Circuit(name, populations, tuple(projections), drive, ratio, description, CITATION)
 
 
-def supersaturating(factor: float = 1.0) -> Circuit:
+def supersaturating(factor: float = 1.0, slow_synapses: bool = False) -> Circuit:
     """Fig 2: the excitatory rate peaks and falls as the input grows; ``factor`` raises the peak (Fig 2B).
 
     ``factor`` scales J_EI by f, J_IE and the input ratio by 1/f, which keeps the inhibitory rate at the peak.
+    ``slow_synapses`` makes all synapses exponential with decay times of 50 ms and E->E delays of 0–150 ms, as in
+    the run for correlations (Fig 2C,D); all other delays are 0. J and so the steady states stay.
     """
     if not factor > 0:
         raise InvalidInputError(f"supersaturating: factor must be positive, got {factor}")
     weights = {"EE": 2.0, "EI": 12.0 * factor, "IE": 6.0 / factor, "II": 1.0}
     text = "supersaturation, Fig 2A" if factor == 1 else f"supersaturation with peak factor {factor:g}, Fig 2B"
-    return _circuit("supersaturating", weights, Ramp(0, 50, duration=50), text, ratio=1.0 / factor)
+    synapses = _all_exponential("50 ms") if slow_synapses else None
+    if slow_synapses:
+        text = f"{text}, with the slow synapses of Fig 2C,D"
+    return _circuit("supersaturating", weights, Ramp(0, 50, duration=50), text, 1.0 / factor, exponential=synapses)
+
+
+def xor_gate() -> Circuit:
+    """Fig 2G: the network of Fig 2A driven by two Poisson input populations alone.
+
+    Each of them brings J ν = 2.5 mV x its rate to E and I alike: with one at 10 Hz and one at 0 Hz the excitatory rate
+    is near its peak, with none or both it is low.
+    """
+    network = supersaturating()
+    inputs = tuple(InputPopulation(name, 2000, "5 Hz") for name in ("X1", "X2"))
+    rule = FixedInDegree.from_probability(0.5, 2000)
+    projections = tuple(
+        Projection(one.name, target, "0.0025 mV", rule, DELTA) for one in inputs for target in ("E", "I")
+    )
+    return network.replace(
+        name="xor_gate",
+        projections=network.projections + projections,
+        inputs=inputs,
+        drive=Constant(0, duration=20),
+        description="exclusive or of two inputs, Fig 2G",
+    )
 
 
 def mouse_v1(ratio: float = 1.0) -> Circuit:
@@ -106,15 +148,24 @@ def paradoxical_drives() -> dict[str, Drive]:
     }
 
 
-def bistable() -> Circuit:
-    """Fig 4: two stable states for the same input; E->E and I->I are exponential with delays of 0–100 ms."""
+def bistable(tau_E: Any = "20 ms", slow_synapses: bool = False) -> Circuit:
+    """Fig 4: two stable states for the same input; E->E and I->I are exponential with delays of 0–100 ms.
+
+    Parameters
+    ----------
+    tau_E : membrane time constant of the excitatory neurons (text or quantity): 18, 20 or 22 ms in Fig 4B.
+    slow_synapses : all synapses exponential, E->E with a decay time of 250 ms and delays of 0–150 ms, the others with
+        50 ms and no delay, as in S2 Fig. J and so the steady states stay.
+    """
     weights = {"EE": 5.0, "EI": 10.0, "IE": 7.0, "II": 11.0}
     drive = PiecewiseLinear([0, 500, 1000], [0, 10, 0])
-    return _circuit("bistable", weights, drive, "bistability, Fig 4", filtered=("EE", "II"))
+    synapses = _all_exponential("250 ms") if slow_synapses else WITHIN_POPULATIONS
+    text = "bistability, Fig 4" + (", with the slow synapses of S2 Fig" if slow_synapses else "")
+    return _circuit("bistable", weights, drive, text, exponential=synapses, tau_E=tau_E)
 
 
 def negative_determinant() -> Circuit:
     """Fig 5B and 6EF: det J < 0, an even number of steady states, perhaps none."""
     weights = {"EE": 1.25, "EI": 1.0, "IE": 1.0, "II": 1.25}
     drive = Ramp(0, 50, duration=50)
-    return _circuit("negative_determinant", weights, drive, "det J < 0, Fig 5B", ratio=3.0, filtered=("EE", "II"))
+    return _circuit("negative_determinant", weights, drive, "det J < 0, Fig 5B", 3.0, exponential=WITHIN_POPULATIONS)

@@ -1,7 +1,7 @@
 """The description: circuits, templates, drives and recordings as plain frozen values."""
 
-from ssnbrian.circuit.circuit import Circuit, Population, Projection
-from ssnbrian.circuit.drive import Constant, Drive, PiecewiseLinear, Ramp, Samples, Staircase
+from ssnbrian.circuit.circuit import Circuit, InputPopulation, Population, Projection
+from ssnbrian.circuit.drive import Constant, Course, Drive, PiecewiseLinear, Ramp, Samples, Staircase
 from ssnbrian.circuit.errors import InvalidInputError, SsnbrianError, UnitError
 from ssnbrian.circuit.recording import Recording
 from ssnbrian.circuit.templates import (
@@ -20,8 +20,10 @@ __all__ = [
     "Bernoulli",
     "Circuit",
     "Constant",
+    "Course",
     "Drive",
     "FixedInDegree",
+    "InputPopulation",
     "InvalidInputError",
     "NeuronModel",
     "Parameter",

@@ -57,6 +57,8 @@ def circuit_card(circuit: Circuit) -> str:
     lines.append("populations")
     for population in circuit.populations:
         lines += _population_lines(population)
+    for one in circuit.inputs:
+        lines.append(f"  {one.name}: {one.size} {one.kind} Poisson processes of {one.rate.to('Hz'):g} Hz each (input)")
     if circuit.projections:
         lines.append("projections (j: weight of one synapse, mV; J = K j, mV; inhibition by the source's kind)")
         lines += [_projection_line(circuit, projection) for projection in circuit.projections]

@@ -28,6 +28,20 @@ LARGEST_WEIGHT_VOLTS = 1.0
 _CIRCUIT_NAME = re.compile(r"\w[\w .+-]*")
 
 
+def _check_population(population: Population | InputPopulation, what: str) -> None:
+    """Name, size and kind; the size becomes an int."""
+    name, kind = population.name, population.kind
+    check_name(name, what)
+    if "_to_" in name:
+        raise InvalidInputError(f"{what} {name}: '_to_' is kept for names of projections; rename it")
+    size = whole_number(population.size)
+    if size is None or size < 1:
+        raise InvalidInputError(f"{what} {name}: size must be a whole number of at least 1, got {population.size}")
+    object.__setattr__(population, "size", size)
+    if kind not in ("excitatory", "inhibitory"):
+        raise InvalidInputError(f"{what} {name}: kind must be 'excitatory' or 'inhibitory', got '{kind}'")
+
+
 @dataclass(frozen=True)
 class Population:
     """``size`` identical neurons; ``kind`` ('excitatory' or 'inhibitory') is the sign of what they project."""
@@ -39,19 +53,7 @@ class Population:
     parameters: Mapping[str, Any] = field(default_factory=Values)
 
     def __post_init__(self) -> None:
-        check_name(self.name, "population")
-        if "_to_" in self.name:
-            raise InvalidInputError(f"population {self.name}: '_to_' is kept for names of projections; rename it")
-        size = whole_number(self.size)
-        if size is None or size < 1:
-            raise InvalidInputError(
-                f"population {self.name}: size must be a whole number of at least 1, got {self.size}"
-            )
-        object.__setattr__(self, "size", size)
-        if self.kind not in ("excitatory", "inhibitory"):
-            raise InvalidInputError(
-                f"population {self.name}: kind must be 'excitatory' or 'inhibitory', got '{self.kind}'"
-            )
+        _check_population(self, "population")
         values = complete_parameters(self.neuron.parameters, self.parameters, self.name)
         object.__setattr__(self, "parameters", values)
         self._check_ranges(values)
@@ -67,6 +69,31 @@ class Population:
                 f"population {self.name}: the reset ({values['reset']}) must lie below the threshold "
                 f"({values['threshold']}); otherwise the neuron fires for ever"
             )
+
+    @property
+    def sign(self) -> int:
+        """+1 for an excitatory population, −1 for an inhibitory one."""
+        return 1 if self.kind == "excitatory" else -1
+
+
+@dataclass(frozen=True)
+class InputPopulation:
+    """``size`` independent Poisson processes of one ``rate`` (Hz) that project into a circuit and receive nothing.
+
+    ``kind`` is the sign of what they project; ``rate`` holds unless a simulation is given another course of it.
+    """
+
+    name: str
+    size: int
+    rate: Any
+    kind: str = "excitatory"
+
+    def __post_init__(self) -> None:
+        _check_population(self, "input population")
+        rate = value_of(self.rate, "Hz", f"{self.name}.rate")
+        if rate.si < 0:
+            raise InvalidInputError(f"{self.name}.rate: a rate must not be negative, got {rate}")
+        object.__setattr__(self, "rate", rate)
 
     @property
     def sign(self) -> int:
@@ -114,7 +141,8 @@ class Projection:
 @dataclass(frozen=True)
 class Circuit:
     """Populations and projections with a default drive; ``ratio`` is mu_ext of every inhibitory population over
-    mu_ext of the excitatory ones. ``source`` is the citation."""
+    mu_ext of the excitatory ones. ``inputs`` are Poisson processes outside that project into the populations.
+    ``source`` is the citation."""
 
     name: str
     populations: tuple[Population, ...]
@@ -123,9 +151,11 @@ class Circuit:
     ratio: float = 1.0
     description: str = ""
     source: str = ""
+    inputs: tuple[InputPopulation, ...] = ()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "populations", tuple(self.populations))
+        object.__setattr__(self, "inputs", tuple(self.inputs))
         object.__setattr__(self, "projections", tuple(self.projections))
         if not isinstance(self.name, str) or not _CIRCUIT_NAME.fullmatch(self.name):
             raise InvalidInputError(
@@ -134,7 +164,7 @@ class Circuit:
             )
         if not self.populations:
             raise InvalidInputError(f"circuit {self.name}: it is empty; add at least one population")
-        names = [population.name for population in self.populations]
+        names = [one.name for one in self.populations] + [one.name for one in self.inputs]
         for name in names:
             if names.count(name) > 1:
                 raise InvalidInputError(f"circuit {self.name}: there are two populations named '{name}'")
@@ -147,7 +177,7 @@ class Circuit:
         self._check_models("synapse", [projection.synapse for projection in self.projections])
         pairs = [projection.name for projection in self.projections]
         for projection in self.projections:
-            self._check_projection(projection, names)
+            self._check_projection(projection)
             if pairs.count(projection.name) > 1:
                 raise InvalidInputError(f"circuit {self.name}: there are two projections {projection.name}")
 
@@ -160,14 +190,17 @@ class Circuit:
                     f"circuit {self.name}: two different {what} models are named '{model.name}'; rename one of them"
                 )
 
-    def _check_projection(self, projection: Projection, names: list[str]) -> None:
-        for role in ("source", "target"):
+    def _check_projection(self, projection: Projection) -> None:
+        populations = [population.name for population in self.populations]
+        inputs = [population.name for population in self.inputs]
+        for role, names in (("source", populations + inputs), ("target", populations)):
             name = getattr(projection, role)
             if name not in names:
+                why = "an input population, which receives nothing" if name in inputs else "not a population"
                 raise InvalidInputError(
-                    f"projection {projection.name}: its {role} '{name}' is not a population. {nearest(name, names)}"
+                    f"projection {projection.name}: its {role} '{name}' is {why}. {nearest(name, names)}"
                 )
-        source = self.population(projection.source)
+        source = self.source_of(projection)
         available = source.size - (projection.source == projection.target)
         if isinstance(projection.rule, FixedInDegree) and projection.rule.in_degree > available:
             raise InvalidInputError(
@@ -183,6 +216,13 @@ class Circuit:
         known = [population.name for population in self.populations]
         raise InvalidInputError(f"circuit {self.name}: no population '{name}'. {nearest(name, known)}")
 
+    def source_of(self, projection: Projection) -> Population | InputPopulation:
+        """The population, or input population, that a projection comes from."""
+        for population in self.inputs:
+            if population.name == projection.source:
+                return population
+        return self.population(projection.source)
+
     def projection(self, source: str, target: str) -> Projection | None:
         """The projection from source to target, or None."""
         for projection in self.projections:
@@ -193,7 +233,7 @@ class Circuit:
     def in_degree(self, projection: Projection) -> float:
         """Mean number K of synapses that a target neuron has from the source."""
         recurrent = projection.source == projection.target
-        return projection.rule.mean_in_degree(self.population(projection.source).size, recurrent)
+        return projection.rule.mean_in_degree(self.source_of(projection).size, recurrent)
 
     def weight_total(self, projection: Projection) -> Value:
         """J = K·j, the population-wise weight (Eq 13 of Ekelmans et al. 2023, with the realised in-degree)."""

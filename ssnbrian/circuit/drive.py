@@ -1,4 +1,4 @@
-"""Drives: the external mean input mu_ext over time, as frozen values.
+"""Drives: the external mean input mu_ext over time, as frozen values; other courses in time are the same.
 
 Every drive is a piecewise-linear function of time given by its knots; two knots at the same time are a jump, at
 which the later value holds.
@@ -20,7 +20,7 @@ MU_UNIT = "mV/s"
 
 @dataclass(frozen=True)
 class Drive:
-    """External mean input of one population: knots ``times`` (s) and ``values`` (mV/s).
+    """External mean input of one population: knots ``times`` (s) and ``values`` (mV/s, or ``unit``).
 
     ``duration`` is the time up to which the drive is defined (s), or None for a constant without an end.
     """
@@ -29,6 +29,7 @@ class Drive:
     times: tuple[float, ...]
     values: tuple[float, ...]
     duration: float | None
+    unit: str = MU_UNIT
 
     def __post_init__(self) -> None:
         try:
@@ -56,7 +57,7 @@ class Drive:
         object.__setattr__(self, "duration", end)
 
     def __call__(self, time: Any) -> Any:
-        """mu_ext in mV/s at ``time`` (s, any shape); beyond the last knot the last value holds."""
+        """The value (mu_ext in mV/s) at ``time`` (s, any shape); beyond the last knot the last value holds."""
         times, values = np.asarray(self.times), np.asarray(self.values)
         time = np.asarray(time, dtype=float)
         right = np.searchsorted(times, time, side="right")
@@ -69,7 +70,7 @@ class Drive:
 
     def scaled(self, factor: float) -> Drive:
         """The same course multiplied by ``factor``."""
-        return Drive(self.kind, self.times, tuple(factor * value for value in self.values), self.duration)
+        return Drive(self.kind, self.times, tuple(factor * value for value in self.values), self.duration, self.unit)
 
 
 def _unit_factor(unit: Any) -> float:
@@ -132,6 +133,17 @@ def PiecewiseLinear(times: Any, values: Any, unit: Any = None) -> Drive:
     return Drive("piecewise-linear", tuple(knots.tolist()), tuple(levels.tolist()), end)
 
 
+def Course(times: Any, values: Any, unit: str) -> Drive:
+    """Straight lines between ``values`` at ``times`` (s) for what is no mu_ext: rates in Hz, weights in mV.
+
+    ``values`` are numbers in ``unit`` or quantities of its dimension; two equal times make a jump, and the last
+    value holds beyond the last time. ``Course([0, 5, 5], [1, 1, 10], "Hz")`` jumps from 1 to 10 Hz after 5 s.
+    """
+    knots = np.atleast_1d(_seconds(times, "times of the course"))
+    levels = np.atleast_1d(floats_of(values, unit, "values of the course"))
+    return Drive("course", tuple(knots.tolist()), tuple(levels.tolist()), None, unit)
+
+
 def Samples(values: Any, dt: Any, unit: Any = None) -> Drive:
     """Samples held for ``dt`` each."""
     held = Staircase(values, unit=unit, step=dt)
@@ -164,6 +176,9 @@ def resolve_drives(
         for name in names:
             if not isinstance(drives.get(name), Drive):
                 raise InvalidInputError(f"no drive was given for population '{name}'; give one drive per population")
+    for name, one in drives.items():
+        if one.unit != MU_UNIT:
+            raise InvalidInputError(f"the drive of {name} is in {one.unit}; a drive is a mean input in {MU_UNIT}")
     lengths = [one.duration for one in drives.values() if one.duration is not None]
     if duration is None:
         if not lengths:

@@ -35,6 +35,8 @@ class Recording:
     variables : ``'E.v'`` -> array (samples, neurons) in SI units, where recorded; ``variable_times`` in s and
         ``variable_neurons`` ``'E.v'`` -> indices belong to them.
     drives : per population the knots (times in s, mu_ext in mV/s) that drove it.
+    input_rates : per input population the knots (times in s, rates in Hz) of its rate.
+    weights : ``'E->E'`` -> knots (times in s, weights of one synapse in mV), of weights that changed during the run.
     metadata : circuit name and hash, seed, dt (ms), duration (s), status, versions and so on.
     """
 
@@ -48,6 +50,8 @@ class Recording:
     variables: Mapping[str, np.ndarray] = field(default_factory=dict)
     variable_neurons: Mapping[str, np.ndarray] = field(default_factory=dict)
     variable_times: np.ndarray = field(default_factory=lambda: np.zeros(0))
+    input_rates: Mapping[str, tuple[np.ndarray, np.ndarray]] = field(default_factory=dict)
+    weights: Mapping[str, tuple[np.ndarray, np.ndarray]] = field(default_factory=dict)
 
     @property
     def duration(self) -> float:
@@ -100,6 +104,9 @@ class Recording:
             arrays[f"counts/{name}"] = self.counts[name]
             arrays[f"neuron_counts/{name}"] = self.neuron_counts[name]
             arrays[f"drive_times/{name}"], arrays[f"drive_values/{name}"] = self.drives[name]
+        for what, courses in (("input_rate", self.input_rates), ("weight", self.weights)):
+            for name, (times, values) in courses.items():
+                arrays[f"{what}_times/{name}"], arrays[f"{what}_values/{name}"] = times, values
         for name, (times, indices) in self.spikes.items():
             arrays[f"spike_times/{name}"], arrays[f"spike_indices/{name}"] = times, indices
         for name, values in self.variables.items():
@@ -165,6 +172,8 @@ def _from_arrays(header: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) ->
 
     sizes, times, indices = header["sizes"], group("spike_times"), group("spike_indices")
     drive_times, drive_values = group("drive_times"), group("drive_values")
+    rate_times, rate_values = group("input_rate_times"), group("input_rate_values")
+    weight_times, weight_values = group("weight_times"), group("weight_values")
     return Recording(
         sizes=sizes,
         bin_width=header["bin_width"],
@@ -172,6 +181,8 @@ def _from_arrays(header: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) ->
         neuron_counts=group("neuron_counts"),
         drives={name: (drive_times[name], drive_values[name]) for name in sizes},
         metadata=header["metadata"],
+        input_rates={name: (rate_times[name], rate_values[name]) for name in rate_times},
+        weights={name: (weight_times[name], weight_values[name]) for name in weight_times},
         spikes={name: (times[name], indices[name]) for name in times},
         variables=group("variable"),
         variable_neurons=group("variable_neurons"),

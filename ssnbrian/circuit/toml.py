@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ssnbrian.circuit.circuit import Circuit, Population, Projection
+from ssnbrian.circuit.circuit import Circuit, InputPopulation, Population, Projection
 from ssnbrian.circuit.drive import Drive
 from ssnbrian.circuit.errors import InvalidInputError, nearest
 from ssnbrian.circuit.templates import (
@@ -115,6 +115,9 @@ def circuit_to_toml(circuit: Circuit) -> str:
         lines += [_line("kind", population.kind), _line("neuron", population.neuron.name)]
         for name, value in population.parameters.items():
             lines.append(_line(name, value.text(population.neuron.parameter(name).unit)))
+    for one in circuit.inputs:
+        lines += [f"\n[inputs.{one.name}]", _line("size", one.size), _line("kind", one.kind)]
+        lines.append(_line("rate", one.rate.text("Hz")))
     for projection in circuit.projections:
         lines += [f'\n[projections."{projection.name}"]', _line("synapse", projection.synapse.name)]
         lines += [*_rule_lines(projection.rule), _line("weight", projection.weight.text("mV"))]
@@ -219,6 +222,14 @@ def _read_population(name: str, table: Any, neurons: Mapping[str, NeuronModel]) 
     return Population(name, size, model, kind, parameters)
 
 
+def _read_input(name: str, table: Any) -> InputPopulation:
+    reader = _Reader(table, f"[inputs.{name}]")
+    size, rate = reader.take("size", int), reader.take("rate", str)
+    population = InputPopulation(name, size, rate, reader.take("kind", str, "excitatory"))
+    reader.finish()
+    return population
+
+
 def _read_rule(reader: _Reader) -> ConnectionRule:
     name = reader.take("rule", str, "fixed_in_degree")
     kind = _pick(name, CONNECTION_RULES, reader.where, "connection rule")
@@ -289,14 +300,16 @@ def _read_circuit(data: dict[str, Any], library: TemplateLibrary) -> Circuit:
     neurons, synapses = {**library.neurons, **neurons}, {**library.synapses, **synapses}
     tables = reader.take("populations", dict, {})
     populations = tuple(_read_population(name, table, neurons) for name, table in tables.items())
-    sizes = {population.name: population.size for population in populations}
+    inputs = tuple(_read_input(name, table) for name, table in reader.take("inputs", dict, {}).items())
+    sizes = {one.name: one.size for one in populations} | {one.name: one.size for one in inputs}
     tables = reader.take("projections", dict, {})
     projections = tuple(_read_projection(name, table, synapses, sizes) for name, table in tables.items())
     drive = reader.take("drive", dict, None)
     fields = {key: reader.take(key, str, "") for key in ("description", "source")}
     name, ratio = reader.take("name", str), reader.take("ratio", (int, float), 1.0)
     reader.finish()
-    return Circuit(name, populations, projections, None if drive is None else _read_drive(drive), ratio, **fields)
+    course = None if drive is None else _read_drive(drive)
+    return Circuit(name, populations, projections, course, ratio, **fields, inputs=inputs)
 
 
 def load_circuit(path: str | Path, library: TemplateLibrary | None = None) -> Circuit:

@@ -11,6 +11,7 @@ from typing import Any
 from ssnbrian.circuit import (
     Circuit,
     Drive,
+    InputPopulation,
     InvalidInputError,
     PiecewiseLinear,
     Population,
@@ -145,6 +146,8 @@ def _settings(circuit: Circuit) -> dict[str, Callable[[str], Circuit]]:
     for population in circuit.populations:
         for parameter in population.parameters:
             settings[f"{population.name}.{parameter}"] = _population_setter(circuit, population, parameter)
+    for one in circuit.inputs:
+        settings[f"{one.name}.rate"] = _rate_setter(circuit, one)
     for projection in circuit.projections:
         settings[f"{projection.name}.weight"] = _weight_setter(circuit, projection, 1.0)
         settings[f"J.{projection.target}{projection.source}"] = _weight_setter(
@@ -164,6 +167,14 @@ def _population_setter(circuit: Circuit, population: Population, parameter: str)
         changed = {**population.parameters, parameter: text}
         new = Population(population.name, population.size, population.neuron, population.kind, changed)
         return circuit.replace(populations=_replaced(circuit.populations, population, new))
+
+    return apply
+
+
+def _rate_setter(circuit: Circuit, population: InputPopulation) -> Callable[[str], Circuit]:
+    def apply(text: str) -> Circuit:
+        new = InputPopulation(population.name, population.size, text, population.kind)
+        return circuit.replace(inputs=_replaced(circuit.inputs, population, new))
 
     return apply
 

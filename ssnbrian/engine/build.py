@@ -80,6 +80,7 @@ def structure_key(circuit: Circuit, options: BuildOptions) -> str:
     projections = [
         [one.name, type(one.rule).__name__, asdict(one.rule), _template(one.synapse)] for one in circuit.projections
     ]
+    inputs = [[one.name, one.size] for one in circuit.inputs]
     surroundings = [
         version("brian2"),
         _own_sources(),
@@ -88,7 +89,7 @@ def structure_key(circuit: Circuit, options: BuildOptions) -> str:
         compiler_command(),
         os.environ.get("CXXFLAGS", ""),
     ]
-    text = json.dumps([populations, projections, options.to_json(), surroundings], sort_keys=True)
+    text = json.dumps([populations, projections, inputs, options.to_json(), surroundings], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 

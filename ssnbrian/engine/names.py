@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from ssnbrian.circuit import Circuit, Projection, Value
 
@@ -36,16 +36,20 @@ def renamed_in_target(projection: Projection) -> dict[str, str]:
     return {name: f"{name}_from_{projection.source}" for name in names}
 
 
-def shared_parameters(circuit: Circuit) -> dict[tuple[str, str], Value]:
-    """(Brian2 object, parameter) -> value, for everything that a run may change without compiling."""
+def shared_parameters(circuit: Circuit, changing_weights: Sequence[str] = ()) -> dict[tuple[str, str], Value]:
+    """(Brian2 object, parameter) -> value, for everything that a run may change without compiling.
+
+    The weights of the projections in ``changing_weights`` follow courses and are no parameters.
+    """
     values: dict[tuple[str, str], Value] = {}
     for population in circuit.populations:
         for name, value in population.parameters.items():
             values[group_name(population.name), name] = value
     for projection in circuit.projections:
-        sign = circuit.population(projection.source).sign
+        sign = circuit.source_of(projection).sign
         weight = Value(sign * projection.weight.si, projection.weight.dimension)
-        values[synapses_name(projection), "weight"] = weight
+        if projection.name not in changing_weights:
+            values[synapses_name(projection), "weight"] = weight
         renamed = renamed_in_target(projection)
         for name, value in projection.parameters.items():
             values[synapses_name(projection), name] = value

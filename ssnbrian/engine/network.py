@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -9,7 +10,7 @@ from typing import Any
 
 import brian2
 
-from ssnbrian.circuit import AllToAll, Bernoulli, Circuit, FixedInDegree, Population, Projection
+from ssnbrian.circuit import AllToAll, Bernoulli, Circuit, FixedInDegree, InputPopulation, Population, Projection
 from ssnbrian.circuit.units import DIMENSIONLESS, parse_unit
 from ssnbrian.engine.crossing import Crossing, bridge_crossing, bridge_refusal, grid_crossing
 from ssnbrian.engine.exact_step import ExactLinearStep
@@ -117,20 +118,32 @@ def connection_arguments(projection: Projection) -> dict[str, Any]:
     return {"condition": condition}
 
 
-def synapse_texts(projection: Projection) -> tuple[str, str]:
-    """Parameters and on_pre of a projection as Brian2 text."""
+def synapse_texts(projection: Projection, changing: bool = False) -> tuple[str, str]:
+    """Parameters and on_pre of a projection as Brian2 text; a ``changing`` weight is ``weight_course(t)``."""
     model = projection.synapse
     parameters = [f"{p.name} : {brian_unit(p.unit)} (shared, constant)" for p in model.parameters]
     names = renamed_in_target(projection)
     current = {model.current: names[model.current]} if model.current is not None else {}
-    return "\n".join(["weight : volt (shared, constant)", *parameters]), rename(model.on_pre, current)
+    weight = "weight = weight_course(t) : volt (shared)" if changing else "weight : volt (shared, constant)"
+    return "\n".join([weight, *parameters]), rename(model.on_pre, current)
 
 
-def _synapses(projection: Projection, groups: Mapping[str, Any]) -> Any:
-    parameters, on_pre = synapse_texts(projection)
+def _synapses(projection: Projection, groups: Mapping[str, Any], course: Any) -> Any:
+    parameters, on_pre = synapse_texts(projection, changing=course is not None)
     source, target = groups[projection.source], groups[projection.target]
     name = synapses_name(projection)
-    return brian2.Synapses(source, target, parameters, on_pre=on_pre, name=name, namespace={})
+    namespace = {} if course is None else {"weight_course": course}
+    return brian2.Synapses(source, target, parameters, on_pre=on_pre, name=name, namespace=namespace)
+
+
+def _input_group(population: InputPopulation, course: Any) -> Any:
+    return brian2.NeuronGroup(
+        population.size,
+        "rate = rate_course(t + 0.5*dt) : hertz (shared, constant over dt)",
+        threshold="rand() < rate*dt",
+        name=group_name(population.name),
+        namespace={"rate_course": course},
+    )
 
 
 def assemble(
@@ -138,24 +151,28 @@ def assemble(
     options: BuildOptions,
     drives: Mapping[str, Any],
     tallies: Mapping[str, Any],
+    courses: Mapping[str, Any],
     after_parameters: Callable[[], None] = lambda: None,
 ) -> AssembledNetwork:
     """Build the Brian2 objects on the active device.
 
-    ``drives`` and ``tallies`` map populations to Brian2 functions (a tally of None counts nothing).
+    ``drives`` and ``tallies`` map populations to Brian2 functions (a tally of None counts nothing), ``courses`` the
+    input populations and the projections of changing weight.
     ``after_parameters`` is called when the shared parameters are set and before delays and initial values.
     """
-    groups, synapses = {}, {}
+    groups, synapses, inputs = {}, {}, {}
+    for one in circuit.inputs:
+        inputs[one.name] = _input_group(one, courses[one.name])
     for population in circuit.populations:
         name = population.name
         with _naming(f"population {name}"):
             groups[name] = _neuron_group(circuit, population, options, drives[name], tallies[name])
     for projection in circuit.projections:
         with _naming(f"projection {projection.name}"):
-            synapses[projection.name] = _synapses(projection, groups)
+            synapses[projection.name] = _synapses(projection, groups | inputs, courses.get(projection.name))
             synapses[projection.name].connect(**connection_arguments(projection))
     owners = {brian_object.name: brian_object for brian_object in [*groups.values(), *synapses.values()]}
-    for (owner, name), value in shared_parameters(circuit).items():
+    for (owner, name), value in shared_parameters(circuit, options.changing_weights).items():
         setattr(owners[owner], name, value.quantity)
     after_parameters()
     for projection in circuit.projections:
@@ -173,5 +190,6 @@ def assemble(
         )
         for name, variable, indices in options.variables
     }
-    network = brian2.Network(*groups.values(), *synapses.values(), *spikes.values(), *states.values(), name="network")
+    objects = (group.values() for group in (groups, inputs, synapses, spikes, states))
+    network = brian2.Network(*itertools.chain.from_iterable(objects), name="network")
     return AssembledNetwork(network, groups, spikes, states)

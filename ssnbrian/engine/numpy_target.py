@@ -13,7 +13,7 @@ from brian2 import second, volt
 
 from ssnbrian.circuit import Circuit, Drive
 from ssnbrian.engine.network import AssembledNetwork, assemble
-from ssnbrian.engine.worker import brian2_function, manifest_of, read_task
+from ssnbrian.engine.worker import brian2_function, course_names, manifest_of, read_task
 
 REPORT_SECONDS = 0.25
 RUNAWAY_WINDOW = 0.1
@@ -50,9 +50,10 @@ class _Counter:
             print("progress", self.step * dt / self.run["duration"], flush=True)
 
 
-def _drive(knots: dict[str, list[float]]) -> Any:
-    drive = Drive("run", tuple(knots["times"]), tuple(knots["values"]), None)
-    return brian2_function(lambda t: drive(np.asarray(t)) * volt / second / 1000, "", volt / second, stateless=True)
+def _function_of_time(knots: list[list[float]], unit: Any) -> Any:
+    times, values = knots
+    course = Drive("run", tuple(times), tuple(values), None)
+    return brian2_function(lambda t: course(np.asarray(t)) * unit, "", unit, stateless=True)
 
 
 def run_numpy(folder: Path) -> None:
@@ -63,8 +64,12 @@ def run_numpy(folder: Path) -> None:
     brian2.prefs.codegen.target = "numpy"
     brian2.defaultclock.dt = run["dt"] * second
     brian2.seed(run["seed"])
-    drives = {population.name: _drive(run["drives"][population.name]) for population in circuit.populations}
-    assembled = assemble(circuit, options, drives, dict.fromkeys(drives))
+    drives = {name: _function_of_time(knots, volt / second) for name, knots in run["drives"].items()}
+    owners = course_names(circuit, options)
+    courses = {
+        owner: _function_of_time(knots, unit) for (owner, _, unit), knots in zip(owners, run["courses"], strict=True)
+    }
+    assembled = assemble(circuit, options, drives, dict.fromkeys(drives), courses)
     for owner, values in run["initial"].items():
         group, variable = owner.split(".")
         assembled.network[group].variables[variable].set_value(np.load(folder / values))

@@ -98,6 +98,9 @@ def brian2_script(circuit: Circuit, options: BuildOptions | None = None) -> str:
     lines += ["defaultclock.dt = 0.1*ms", "seed(1)", ""]
     for population in circuit.populations:
         lines += [*_group_lines(circuit, population, options, drives[population.name]), ""]
+    for one in circuit.inputs:
+        name = group_name(one.name)
+        lines += [f"{name} = PoissonGroup({one.size}, {one.rate.to('Hz')!r}*Hz, name={name!r})", ""]
     for projection in circuit.projections:
         name = synapses_name(projection)
         parameters, on_pre = synapse_texts(projection)

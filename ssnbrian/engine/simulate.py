@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import secrets
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
@@ -13,17 +12,15 @@ from typing import Any
 
 import numpy as np
 
-from ssnbrian.circuit import Circuit, Drive, InvalidInputError, Population, Projection, Recording, SsnbrianError
-from ssnbrian.circuit.drive import resolve_drives
-from ssnbrian.circuit.units import floats_of, si_of
-from ssnbrian.engine.build import build, prepare_folder, recorded_variables, run_worker
+from ssnbrian.circuit import Circuit, Drive, InvalidInputError, Recording, SsnbrianError
+from ssnbrian.engine.build import build, prepare_folder, run_worker
 from ssnbrian.engine.cache import BuildCache
 from ssnbrian.engine.crossing import bridge_refusal
 from ssnbrian.engine.names import shared_parameters
 from ssnbrian.engine.options import BuildOptions, RunOptions
 from ssnbrian.engine.processes import child_process
 from ssnbrian.engine.progress import Progress, silent
-from ssnbrian.engine.variables import find_variable
+from ssnbrian.engine.settings import checked_settings
 
 TARGETS = ("cpp", "numpy")
 
@@ -32,89 +29,11 @@ class RunError(SsnbrianError):
     """A compiled program ended abnormally."""
 
 
-def _one(given: Any, unit: str, what: str) -> float:
-    number = floats_of(given, unit, what)
-    if np.ndim(number):
-        raise InvalidInputError(f"{what}: expected one number, got {np.size(number)}")
-    return float(number)
-
-
-def _run_options(
-    circuit: Circuit,
-    drive: Any,
-    ratio: float | None,
-    duration: Any,
-    dt: Any,
-    seed: int | None,
-    bin_width: Any,
-    runaway_rate: Any,
-    initial: Mapping[str, Any],
-) -> RunOptions:
-    drive = circuit.drive if drive is None else drive
-    if drive is None:
-        raise InvalidInputError(
-            f"circuit {circuit.name} has no default drive; give one, e.g. Ramp(0, 50, duration=50), "
-            f"or --mu or --ramp on the command line"
-        )
-    step = _one(dt, "ms", "dt") / 1000
-    if not step > 0:
-        raise InvalidInputError(f"dt must be positive, got {step * 1000:g} ms")
-    _check_step(circuit, step)
-    seconds = None if duration is None else _one(duration, "s", "duration")
-    kinds = [(population.name, population.kind) for population in circuit.populations]
-    factor = circuit.ratio if ratio is None else _one(ratio, "1", "ratio")
-    if factor < 0:
-        raise InvalidInputError(f"ratio must not be negative, got {factor:g}")
-    drives, seconds = resolve_drives(kinds, drive, factor, seconds)
-    if seconds < step:
-        raise InvalidInputError(f"the duration {seconds:g} s is shorter than one step of {step * 1000:g} ms")
-    if seed is None:
-        seed = secrets.randbits(63)
-    if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or not 0 <= seed < 2**63:
-        raise InvalidInputError(f"seed must be a whole number from 0 to 2**63 - 1, got {seed}")
-    width = _one(bin_width, "ms", "bin width") / 1000
-    if not width > 0:
-        raise InvalidInputError(f"the bin width must be positive, got {width * 1000:g} ms")
-    steps = max(1, round(width / step))
-    limit = 0.0 if runaway_rate is None else _one(runaway_rate, "Hz", "runaway rate")
-    if limit < 0 or (limit == 0 and runaway_rate is not None):
-        raise InvalidInputError(f"the runaway rate must be positive, or None for no limit, got {limit} Hz")
-    return RunOptions(int(seed), seconds, step, steps, limit, {name: drives[name] for name, _ in kinds}, initial)
-
-
-def _check_step(circuit: Circuit, step: float) -> None:
-    """A step that does not resolve the dynamics gives numbers that mean nothing."""
-    owners: list[Population | Projection] = [*circuit.populations, *circuit.projections]
-    for owner in owners:
-        for name, value in owner.parameters.items():
-            if name.startswith("tau") and step > value.si / 2:
-                raise InvalidInputError(
-                    f"dt of {step * 1000:g} ms is too large for {owner.name}.{name} = {value}; "
-                    f"take a small fraction of it, e.g. 0.1 ms"
-                )
-
-
-def _initial_arrays(circuit: Circuit, initial: Mapping[str, Any]) -> dict[str, np.ndarray]:
-    """'E.v' -> values in SI units, one per neuron."""
-    arrays = {}
-    for name, given in initial.items():
-        group, variable, known = find_variable(circuit, name, "initial state")
-        if not known.settable:
-            raise InvalidInputError(
-                f"initial state {name}: '{variable}' follows from the drive, the parameters or other variables and has "
-                f"no initial value of its own"
-            )
-        size, what = circuit.population(group).size, f"initial state {name}"
-        values = np.asarray(si_of(given, known.dimension(), known.unit, what))
-        if values.shape not in ((), (size,)):
-            raise InvalidInputError(f"{what}: expected one value or {size}, got shape {values.shape}")
-        arrays[f"neurons_{group}.{variable}"] = np.array(np.broadcast_to(values, (size,)))
-    return arrays
-
-
-def _program_arguments(circuit: Circuit, folder: Path, initial: Mapping[str, np.ndarray]) -> list[str]:
+def _program_arguments(
+    circuit: Circuit, options: BuildOptions, folder: Path, initial: Mapping[str, np.ndarray]
+) -> list[str]:
     arguments = []
-    for (owner, name), value in shared_parameters(circuit).items():
+    for (owner, name), value in shared_parameters(circuit, options.changing_weights).items():
         arguments.append(f"{owner}.{name}={value.si!r}")
     for index, (name, values) in enumerate(initial.items()):
         path = folder / f"initial_{index}.dat"
@@ -191,6 +110,8 @@ def _collect(
         neuron_counts={name: array(entry).astype(np.int64) for name, entry in manifest["neuron_counts"].items()},
         drives={name: (np.asarray(one.times), np.asarray(one.values)) for name, one in run.drives.items()},
         metadata=metadata,
+        input_rates={name: (np.asarray(one.times), np.asarray(one.values)) for name, one in run.input_rates.items()},
+        weights={name: (np.asarray(one.times), np.asarray(one.values)) for name, one in run.weights.items()},
         spikes=spikes,
         variables=variables,
         variable_neurons=neurons,
@@ -210,6 +131,8 @@ def simulate(
     spikes: bool = False,
     variables: Mapping[str, Sequence[int]] | None = None,
     initial: Mapping[str, Any] | None = None,
+    input_rates: Mapping[str, Drive] | None = None,
+    weights: Mapping[str, Drive] | None = None,
     grid_threshold: bool = False,
     runaway_rate: Any = 500.0,
     target: str = "cpp",
@@ -234,6 +157,8 @@ def simulate(
     spikes : whether to keep every spike.
     variables : ``{'E.v': [0, 1]}`` records variables of chosen neurons at every step.
     initial : ``{'E.v': values}`` with units, one per neuron or one for all.
+    input_rates : ``{'X1': Course(times, rates, "Hz")}``, what the input populations fire with; default: their rate.
+    weights : ``{'E->E.weight': Course(times, weights, "mV")}`` or ``'J.EE'``, weights that change during the run.
     grid_threshold : test the threshold only at the time grid; biased low by O(sqrt(dt)) with white noise.
     runaway_rate : a population above this rate (quantity or Hz, over 0.1 s) stops the run; None for no limit.
     target : 'cpp' (standalone C++) or 'numpy' (no compiler needed, slow).
@@ -248,9 +173,22 @@ def simulate(
         raise InvalidInputError(f"simulate expects a Circuit, e.g. ekelmans2023.supersaturating(), got {circuit!r}")
     if target not in TARGETS:
         raise InvalidInputError(f"target must be 'cpp' or 'numpy', got '{target}'")
-    options = BuildOptions(bool(spikes), recorded_variables(circuit, variables or {}), bool(grid_threshold))
-    state = _initial_arrays(circuit, initial or {})
-    run = _run_options(circuit, drive, ratio, duration, dt, seed, bin_width, runaway_rate, state)
+    options, run = checked_settings(
+        circuit,
+        drive=drive,
+        ratio=ratio,
+        duration=duration,
+        dt=dt,
+        seed=seed,
+        bin_width=bin_width,
+        spikes=spikes,
+        variables=variables,
+        initial=initial,
+        input_rates=input_rates,
+        weights=weights,
+        grid_threshold=grid_threshold,
+        runaway_rate=runaway_rate,
+    )
     started = time.monotonic()
     metadata = _metadata(circuit, run, options, target) | {"ratio": circuit.ratio if ratio is None else float(ratio)}
     with tempfile.TemporaryDirectory(prefix="ssnbrian-") as name:
@@ -262,8 +200,8 @@ def simulate(
             manifest = entry.manifest
             metadata["build"] = {"cached": entry.cached, "seconds": entry.build_seconds}
             metadata["paths"] = list(manifest["paths"])
-            (results / "run.txt").write_text(run.run_text())
-            arguments = _program_arguments(circuit, folder, state)
+            (results / "run.txt").write_text(run.run_text(circuit))
+            arguments = _program_arguments(circuit, options, folder, run.initial)
             _run_program(
                 [str(entry.folder / "main"), "--results_dir", f"{results}/", *arguments],
                 entry.folder,
@@ -286,7 +224,7 @@ def _run_on_numpy(circuit: Circuit, options: BuildOptions, run: RunOptions, fold
     for index, (name, values) in enumerate(run.initial.items()):
         np.save(folder / f"initial_{index}.npy", values)
         files[name] = f"initial_{index}.npy"
-    drives = {name: {"times": one.times, "values": one.values} for name, one in run.drives.items()}
+    drives = {name: (one.times, (np.asarray(one.values) / 1000).tolist()) for name, one in run.drives.items()}
     settings = {
         "seed": run.seed % 2**32,
         "duration": run.duration,
@@ -294,6 +232,7 @@ def _run_on_numpy(circuit: Circuit, options: BuildOptions, run: RunOptions, fold
         "bin_steps": run.bin_steps,
         "runaway_rate": run.runaway_rate,
         "drives": drives,
+        "courses": run.courses(circuit),
         "initial": files,
     }
     (folder / "run.json").write_text(json.dumps(settings))

@@ -41,6 +41,7 @@ struct Run {
     double duration = 0.0, dt = 0.0, runaway_rate = 0.0;
     int64_t bin_steps = 1;
     std::vector<Drive> drives;
+    std::vector<Drive> courses;
     std::vector<Tally> tallies;
     int runaway_population = -1;
     double runaway_time = 0.0;
@@ -67,13 +68,17 @@ inline void begin(const std::string& folder) {
         else if (key == "dt") file >> r.dt;
         else if (key == "bin_steps") file >> r.bin_steps;
         else if (key == "runaway_rate") file >> r.runaway_rate;
-        else if (key == "drive") {
+        else if (key == "drive" || key == "course") {
             size_t knots = 0;
             file >> knots;
             Drive drive;
             drive.times.resize(knots);
             drive.values.resize(knots);
             for (size_t k = 0; k < knots; ++k) file >> drive.times[k] >> drive.values[k];
+            if (key == "course") {
+                r.courses.push_back(drive);
+                continue;
+            }
             r.drives.push_back(drive);
             r.tallies.push_back(Tally());
         } else fail("unknown entry " + key + " in run.txt");
@@ -82,6 +87,9 @@ inline void begin(const std::string& folder) {
 }
 
 inline double drive(int population, double t) { return run().drives[population](t); }
+
+// Rates of the input populations in their order, then weights that change.
+inline double course(int number, double t) { return run().courses[number](t); }
 
 inline double tally(int population, int64_t spikes, int64_t neurons) {
     Run& r = run();

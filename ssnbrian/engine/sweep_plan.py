@@ -18,9 +18,9 @@ import numpy as np
 import ssnbrian
 from ssnbrian.circuit import Circuit, InvalidInputError, Recording, circuit_to_toml
 from ssnbrian.circuit.errors import nearest
-from ssnbrian.engine.build import recorded_variables
 from ssnbrian.engine.options import BuildOptions
-from ssnbrian.engine.simulate import TARGETS, _initial_arrays, _run_options, simulate
+from ssnbrian.engine.settings import checked_settings
+from ssnbrian.engine.simulate import TARGETS, simulate
 from ssnbrian.engine.sweep_run import RUNS
 from ssnbrian.engine.sweep_table import FORMAT, LEAD, TAIL
 
@@ -157,14 +157,10 @@ def _planned(circuit: Circuit, point: SweepPoint, values: Mapping[str, Any], see
     circuit, settings = point.circuit or circuit, {**DEFAULTS, **point.settings}
     if settings["target"] not in TARGETS:
         raise InvalidInputError(f"target must be 'cpp' or 'numpy', got '{settings['target']}'")
-    recorded = recorded_variables(circuit, settings["variables"] or {})
-    options = BuildOptions(bool(settings["spikes"]), recorded, bool(settings["grid_threshold"]))
-    state = _initial_arrays(circuit, settings["initial"] or {})
-    names = ("drive", "ratio", "duration", "dt", "bin_width", "runaway_rate")
-    drive, ratio, duration, dt, width, limit = (settings[name] for name in names)
-    run = _run_options(circuit, drive, ratio, duration, dt, 0, width, limit, state)
-    initial = {name: hashlib.sha256(array.tobytes()).hexdigest() for name, array in state.items()}
-    said = [circuit.content_hash, options.to_json(), run.run_text(), initial, settings["target"]]
+    given = {name: value for name, value in settings.items() if name != "target"}
+    options, run = checked_settings(circuit, seed=0, **given)
+    initial = {name: hashlib.sha256(array.tobytes()).hexdigest() for name, array in run.initial.items()}
+    said = [circuit.content_hash, options.to_json(), run.run_text(circuit), initial, settings["target"]]
     versions = [FORMAT, ssnbrian.__version__, version("brian2")]
     content = json.dumps([versions, said], sort_keys=True)
     keys = tuple(hashlib.sha256(f"{seed} {content}".encode()).hexdigest()[:32] for seed in seeds)

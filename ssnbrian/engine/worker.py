@@ -48,6 +48,20 @@ def _standalone_functions(circuit: Circuit) -> tuple[dict[str, Any], dict[str, A
     return drives, tallies
 
 
+def course_names(circuit: Circuit, options: BuildOptions) -> list[tuple[str, str, Any]]:
+    """(owner, name of the function, unit) of everything that follows a course, in the order of run.txt."""
+    rates = [(one.name, "rate_course", 1 / second) for one in circuit.inputs]
+    return rates + [(name, "weight_course", volt) for name in options.changing_weights]
+
+
+def _standalone_courses(circuit: Circuit, options: BuildOptions) -> dict[str, Any]:
+    courses = {}
+    for index, (owner, name, unit) in enumerate(course_names(circuit, options)):
+        code = f"inline double {name}(double t) {{ return ssnbrian::course({index}, t); }}"
+        courses[owner] = brian2_function(lambda t, unit=unit: t * unit / second, code, unit, stateless=True)
+    return courses
+
+
 def manifest_of(assembled: AssembledNetwork, options: BuildOptions, file_of: Any) -> dict[str, Any]:
     def entry(monitor: Any, name: str) -> dict[str, str]:
         variable = monitor.variables[name]
@@ -85,7 +99,8 @@ def generate(folder: Path) -> None:
     device.insert_code("main", "_array_defaultclock_dt[0] = ssnbrian::run().dt;")
     device.insert_code("after_end", "ssnbrian::end(brian::results_dir);")
     drives, tallies = _standalone_functions(circuit)
-    assembled = assemble(circuit, options, drives, tallies, after_parameters=device.apply_run_args)
+    courses = _standalone_courses(circuit, options)
+    assembled = assemble(circuit, options, drives, tallies, courses, after_parameters=device.apply_run_args)
     assembled.network.run(1 * second, report="ssnbrian::report(completed);", report_period=0.25 * second, namespace={})
     device.read_at_run_time(duration="ssnbrian::run().duration")
     device.build(directory=str(folder), compile=False, run=False)
