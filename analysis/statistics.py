@@ -38,6 +38,16 @@ def _standard_errors(batches: np.ndarray) -> np.ndarray:
     return np.sqrt((rest**2).sum(axis=-1) / (number - 2) / number)
 
 
+def batch_means(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Mean over the last axis and its standard error from ``BATCHES`` batches, without a linear trend.
+
+    ``values`` has at least ``BATCHES`` entries along the last axis; those that fill no batch are left out.
+    """
+    per_batch = values.shape[-1] // BATCHES
+    batches = values[..., : per_batch * BATCHES].reshape(*values.shape[:-1], BATCHES, per_batch).mean(axis=-1)
+    return batches.mean(axis=-1), _standard_errors(batches)
+
+
 def binned_rates(recording: Recording, width: float = 1.0) -> dict[str, BinnedRates]:
     """Rates of every population in bins of ``width`` (s), a multiple of ``BATCHES`` count bins where possible.
 
@@ -72,10 +82,8 @@ def mean_rates(recording: Recording, start: float = 0.0) -> dict[str, tuple[floa
     first = round(start / recording.bin_width)
     result = {}
     for name, counts in recording.counts.items():
-        per_batch = len(counts[first:]) // BATCHES
-        if per_batch < 1:
+        if len(counts[first:]) < BATCHES:
             raise InvalidInputError(f"the recording is too short after {start:g} s for {BATCHES} batches")
-        batches = counts[first : first + per_batch * BATCHES].reshape(BATCHES, per_batch).sum(axis=-1)
-        rates = batches / (recording.sizes[name] * per_batch * recording.bin_width)
-        result[name] = float(rates.mean()), float(_standard_errors(rates))
+        rate, error = batch_means(counts[first:] / (recording.sizes[name] * recording.bin_width))
+        result[name] = float(rate), float(error)
     return result

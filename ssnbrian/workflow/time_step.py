@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from ssnbrian.analysis import transfer
 from ssnbrian.analysis.discretisation import discrete_rate
 from ssnbrian.analysis.mean_field import lif_numbers
-from ssnbrian.circuit import Circuit, Constant, Population, Recording
+from ssnbrian.circuit import Constant, Recording
 from ssnbrian.engine.progress import Progress, silent
 from ssnbrian.engine.simulate import simulate
-from ssnbrian.models.neurons.lif import LIF
+from ssnbrian.workflow.transfer_curve import uncoupled
 
 
 @dataclass(frozen=True)
@@ -66,12 +65,6 @@ def rate_of_independent_neurons(recording: Recording, population: str, start: fl
     return rate, float(per_neuron / len(counts) ** 0.5 * inflation)
 
 
-def uncoupled(taus: Sequence[Any], neurons: int) -> Circuit:
-    """A circuit of populations P0, P1, … of uncoupled neurons, one per membrane time constant."""
-    populations = tuple(Population(f"P{k}", neurons, LIF, parameters={"tau": tau}) for k, tau in enumerate(taus))
-    return Circuit("uncoupled", populations)
-
-
 def measure_bias(
     points: Sequence[tuple[float, str]],
     dts: Sequence[float],
@@ -87,7 +80,7 @@ def measure_bias(
 
     The first ``settle`` seconds are left out. One build serves all.
     """
-    circuit = uncoupled([tau for _, tau in points], neurons)
+    circuit = uncoupled([{"tau": tau} for _, tau in points], neurons)
     drives = {f"P{k}": Constant(mu) for k, (mu, _) in enumerate(points)}
     results = []
     for dt in dts:
