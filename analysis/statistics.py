@@ -77,13 +77,13 @@ def binned_rates(recording: Recording, width: float = 1.0) -> dict[str, BinnedRa
     return result
 
 
-def mean_rates(recording: Recording, start: float = 0.0) -> dict[str, tuple[float, float]]:
-    """(mean rate, standard error) of every population from ``start`` (s) on, Hz, by batch means."""
-    first = round(start / recording.bin_width)
+def mean_rates(recording: Recording, start: float = 0.0, stop: float | None = None) -> dict[str, tuple[float, float]]:
+    """(mean rate, standard error) of every population from ``start`` to ``stop`` (s; the end), Hz, by batch means."""
+    first, last = round(start / recording.bin_width), None if stop is None else round(stop / recording.bin_width)
     result = {}
     for name, counts in recording.counts.items():
-        if len(counts[first:]) < BATCHES:
+        if len(counts[first:last]) < BATCHES:
             raise InvalidInputError(f"the recording is too short after {start:g} s for {BATCHES} batches")
-        rate, error = batch_means(counts[first:] / (recording.sizes[name] * recording.bin_width))
+        rate, error = batch_means(counts[first:last] / (recording.sizes[name] * recording.bin_width))
         result[name] = float(rate), float(error)
     return result

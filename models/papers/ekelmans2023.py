@@ -140,12 +140,10 @@ def mouse_v1_isn() -> Circuit:
     return _circuit("mouse_v1_isn", weights, Ramp(0, 100, duration=50), text, 0.5, PROBABILITIES_MOUSE_V1)
 
 
-def paradoxical_drives() -> dict[str, Drive]:
-    """Fig 3B: 50 s of growing inputs, then 50 s in which only the input to I grows, from 50 to 100 mV/s."""
-    return {
-        "E": PiecewiseLinear([0, 50, 100], [0, 100, 100]),
-        "I": PiecewiseLinear([0, 50, 100], [0, 50, 100]),
-    }
+def paradoxical_drives(part: float = 50.0) -> dict[str, Drive]:
+    """Fig 3B: growing inputs, then only the input to I grows, from 50 to 100 mV/s; each ``part`` lasts 50 s."""
+    times = [0, part, 2 * part]
+    return {"E": PiecewiseLinear(times, [0, 100, 100]), "I": PiecewiseLinear(times, [0, 50, 100])}
 
 
 def bistable(tau_E: Any = "20 ms", slow_synapses: bool = False) -> Circuit:
