@@ -8,9 +8,8 @@ from typing import Any, ClassVar, final
 from ssnbrian.circuit import Circuit
 
 from .conditions import condition
-from .mean_field import excitatory_first
+from .mean_field import excitatory_first, pair_refusal
 from .reduction import Reduction
-from .ssn import SSN
 from .states import SteadyState, SteadyStates
 
 
@@ -33,7 +32,7 @@ class BalancedLimit(Reduction):
     @classmethod
     def refusal(cls, circuit: Circuit) -> str | None:
         """One excitatory and one inhibitory population are needed."""
-        return SSN.refusal(circuit)
+        return pair_refusal(circuit)
 
     @classmethod
     def from_circuit(cls, circuit: Circuit, **_: Any) -> BalancedLimit:

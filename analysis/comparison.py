@@ -211,9 +211,12 @@ def compare(
         )
     names = tuple(population.name for population in circuit.populations)
     first = next((one.name for one in circuit.populations if one.kind == "excitatory"), names[0])
-    drives = {
-        name: Drive("recorded", tuple(times), tuple(values), None) for name, (times, values) in recording.drives.items()
-    }
+    if recording.weights:
+        raise InvalidInputError(
+            f"the weights of {', '.join(recording.weights)} changed during the recording; a theory has one set of them"
+        )
+    courses = {**recording.drives, **recording.input_rates}
+    drives = {name: Drive("recorded", tuple(times), tuple(values), None) for name, (times, values) in courses.items()}
     binned = binned_rates(recording, width)
     times = binned[names[0]].times
     states, complete, onsets = {}, {}, []

@@ -91,9 +91,11 @@ def _dt_shifts(
     shifts = []
     for row in probes:
         rates = np.array([row.states[theory.name].rates[name] for name in theory.populations])
-        external = np.array([drives[name](row.time) for name in theory.populations])
+        given = {name: drive(row.time) for name, drive in drives.items()}
+        external = theory.external_inputs(given, 1.0)
+        noisy = theory.with_input_noise(theory.poisson_inputs.rates_in(given))
         try:
-            shifts.append(dt_shift(theory, rates, external, recording.metadata["dt"] / 1000, bridges))
+            shifts.append(dt_shift(noisy, rates, external, recording.metadata["dt"] / 1000, bridges))
         except ValueError:  # dt too small for the grid of the stepped neuron: its bias is then negligible
             return None
     times = [row.time for row in probes]
@@ -106,7 +108,7 @@ def _dt_shifts(
 def error_budget(
     recording: Recording, theories: Sequence[Reduction], rows: Sequence[Any], drives: Mapping[str, Drive]
 ) -> ErrorBudget:
-    """The budget of a comparison; ``rows`` are its rows, ``drives`` those of the recording."""
+    """The budget of a comparison; ``rows`` are its rows, ``drives`` its drives and input rates."""
     names = list(recording.sizes)
     sampling = {name: _root_mean_square([row.standard_errors[name] for row in rows]) for name in names}
     shifts = None

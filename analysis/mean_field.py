@@ -9,6 +9,7 @@ import numpy as np
 
 from ssnbrian.circuit import Circuit, NeuronModel, Population
 
+from .reduction import NotApplicableError
 from .self_consistent_solver import Coupling
 
 
@@ -76,17 +77,38 @@ def variance_matrix(circuit: Circuit) -> np.ndarray:
     return _matrix(circuit, lambda in_degree, weight: in_degree * weight**2)
 
 
-def excitatory_first(circuit: Circuit) -> tuple[tuple[Population, ...], np.ndarray]:
+def sorted_by_kind(circuit: Circuit) -> tuple[tuple[Population, ...], np.ndarray]:
     """The populations and J of :func:`weight_matrix`, excitatory populations before inhibitory ones."""
     ordered = tuple(sorted(circuit.populations, key=lambda population: population.kind))
     order = [circuit.populations.index(population) for population in ordered]
     return ordered, weight_matrix(circuit)[np.ix_(order, order)]
 
 
+def excitatory_first(circuit: Circuit) -> tuple[tuple[Population, ...], np.ndarray]:
+    """:func:`sorted_by_kind` of one excitatory and one inhibitory population.
+
+    Raises :class:`NotApplicableError` with :func:`pair_refusal` for any other circuit.
+    """
+    reason = pair_refusal(circuit)
+    if reason is not None:
+        raise NotApplicableError(f"the circuit '{circuit.name}' is no E-I pair: {reason}")
+    return sorted_by_kind(circuit)
+
+
+def pair_refusal(circuit: Circuit) -> str | None:
+    """Why the theory of one excitatory and one inhibitory population does not apply, or None."""
+    kinds = sorted(population.kind for population in circuit.populations)
+    if kinds != ["excitatory", "inhibitory"]:
+        return f"it needs one excitatory and one inhibitory population, the circuit has {', '.join(kinds)}"
+    return None
+
+
 def _matrix(circuit: Circuit, entry) -> np.ndarray:
     names = [population.name for population in circuit.populations]
     matrix = np.zeros((len(names), len(names)))
     for projection in circuit.projections:
+        if projection.source not in names:  # an input population, see `poisson_inputs`
+            continue
         position = names.index(projection.target), names.index(projection.source)
         matrix[position] = entry(circuit.in_degree(projection), projection.weight.to("mV"))
     return matrix

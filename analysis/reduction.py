@@ -11,6 +11,7 @@ import numpy as np
 from ssnbrian.circuit import Circuit, InvalidInputError
 from ssnbrian.circuit.units import floats_of
 
+from .poisson_inputs import PoissonInputs
 from .states import SteadyStates
 
 LARGEST_INPUT = 1e9
@@ -40,6 +41,7 @@ class Reduction(ABC):
     name: ClassVar[str]
     populations: tuple[str, ...]
     kinds: tuple[str, ...]
+    poisson_inputs: PoissonInputs = PoissonInputs()
 
     @classmethod
     @abstractmethod
@@ -71,9 +73,13 @@ class Reduction(ABC):
         """External input of each population, mV/s, shape (populations,).
 
         ``mu_ext`` is one number or quantity for the excitatory populations, of which the inhibitory ones receive
-        ``ratio`` times as much, or a mapping with an entry for every population. Raises
+        ``ratio`` times as much, or a mapping with an entry for every population. What the circuit's input populations
+        bring is added; their rates (Hz) may stand in the mapping too, else they are those of the circuit. Raises
         :class:`~ssnbrian.circuit.InvalidInputError` for NaN, a wrong unit or a missing population.
         """
+        return self._external_drive(mu_ext, ratio) + self.poisson_inputs.mean(self.poisson_inputs.rates_in(mu_ext))
+
+    def _external_drive(self, mu_ext: Any, ratio: float) -> np.ndarray:
         ratio = _one(ratio, "1", "ratio")
         if ratio < 0:
             raise InvalidInputError(f"ratio must not be negative, got {ratio:g}")

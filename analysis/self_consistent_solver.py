@@ -4,9 +4,9 @@ A state solves ν_X = Φ(μ_X, σ_X, τ_X) for every population X (Ekelmans et a
 
     μ_X = Σ_Y s_Y J_XY ν_Y + μ_ext,X,      σ_X² = σ_ext,X² + Σ_Y (j J)_XY ν_Y.
 
-The solver halves boxes of rates, throws away those that provably hold no state, and settles those that provably
-hold at most one. Write b = (Θ - μτ)/(σ√τ), w = (Θ - V_R)/(σ√τ), f(z) = exp(z²)(1 + erf z), I = ∫_{b-w}^b f dz.
-What makes the bounds tight is that all of the following are monotone, so that corners of a box bound them:
+They are found by `box_search`, which needs bounds of Φ and of its slopes over boxes of rates. Write
+b = (Θ - μτ)/(σ√τ), w = (Θ - V_R)/(σ√τ), f(z) = exp(z²)(1 + erf z), I = ∫_{b-w}^b f dz. What makes the bounds tight is
+that all of the following are monotone, so that corners of a box bound them:
 
 - Φ grows with μ (f > 0) and with σ: ∂Φ/∂σ ∝ b f(b) - (b-w) f(b-w), and z f(z) grows: its slope at z = -x is
   (1 + 2x²) erfcx(x) - 2x/√π > 0.
@@ -26,17 +26,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from .box_search import UNDERFLOW, fixed_points
 from .erfcx_integral import scaled_integral
 from .transfer import rate, rate_derivatives
 
-__all__ = ["Coupling", "SelfConsistentRoots", "find_states", "jacobian"]
+__all__ = ["Coupling", "RicciardiMap", "find_states", "jacobian"]
 
 _RATE_PAD = 2e-13  # relative; errors of Φ are below 1e-14
 _INPUT_PAD = 1e-14  # relative to the sum of magnitudes; rounding of μ, σ² and b
 _SLOPE_PAD = 1e-10
-_UNDERFLOW = 1e-306  # Hz; below, floats lose relative precision
-_SMALLEST_WIDTH = 1e-8  # relative to 1 Hz + rate; narrower boxes are not halved further
-_MOST_BOXES = 400_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,25 +96,6 @@ class Coupling:
         return mu, np.sqrt(self.sigma**2 + rates @ self.variances.T)
 
 
-@dataclass(frozen=True, eq=False)
-class SelfConsistentRoots:
-    """The states found, and whether they are all.
-
-    Attributes
-    ----------
-    rates : (k, n), Hz, ordered by the rate of the first population. Every row is proven to be within 1e-6
-        (relative; away from folds 1e-11) of exactly one state; 0.0 stands for a rate below 1e-306 Hz.
-    complete : no other state has all rates in [0, maximum_rate].
-    reason : how that is known, or why not and where.
-    boxes_examined : work done.
-    """
-
-    rates: np.ndarray
-    complete: bool
-    reason: str
-    boxes_examined: int
-
-
 def jacobian(coupling, rates, mu_ext):
     """∂Φ_X/∂ν_Y = s_Y J_XY ∂Φ/∂μ + (j J)_XY/(2σ_X) ∂Φ/∂σ at ``rates``.
 
@@ -142,13 +121,13 @@ def find_states(coupling, mu_ext, maximum_rate=100.0):
 
     Parameters
     ----------
-    coupling : Coupling of n populations (fast and well tested for n = 2; the work grows steeply with n).
+    coupling : Coupling of n populations; tested for n up to 4, the work grows with n.
     mu_ext : (n,) external mean input, mV/s.
     maximum_rate : Hz, > 0.
 
     Returns
     -------
-    SelfConsistentRoots
+    BoxRoots
 
     Raises
     ------
@@ -162,48 +141,31 @@ def find_states(coupling, mu_ext, maximum_rate=100.0):
         )
     if not (np.isfinite(maximum_rate) and maximum_rate > 0):
         raise ValueError(f"maximum_rate={maximum_rate!r}; expected a finite rate above 0, in Hz")
-    low, high = np.zeros((1, n)), np.full((1, n), float(maximum_rate))
-    found, undecided, examined = [], [], 0
-    with np.errstate(all="ignore"):
-        while len(low):
-            examined += len(low)
-            if examined > _MOST_BOXES:
-                undecided.extend(zip(low, high, strict=True))
-                break
-            before = high - low
-            low, high, before = _contract(coupling, mu_ext, low, high, before)
-            image, spread, slopes, regular = _krawczyk(coupling, mu_ext, low, high)
-            usable = np.isfinite(image).all(1) & np.isfinite(spread).all(1)
-            low = np.where(usable[:, None], np.maximum(low, image - spread), low)
-            high = np.where(usable[:, None], np.minimum(high, image + spread), high)
-            keep = (low <= high).all(1)
-            settled = np.zeros(len(low), bool)
-            for i in np.flatnonzero(keep & (regular | ((high - low).max(1) <= 1e-300))):
-                state = _settle(coupling, mu_ext, low[i], high[i])
-                if state is not None:
-                    settled[i] = True
-                    if not any(_same(coupling, mu_ext, state, other) for other in found):
-                        found.append(state)
-            keep &= ~settled
-            small = (high - low <= _SMALLEST_WIDTH * (1.0 + low)).all(1)
-            undecided.extend(zip(low[keep & small], high[keep & small], strict=True))
-            keep &= ~small
-            low, high = _halve(low[keep], high[keep], before[keep], slopes[keep])
-    rates = np.array([state[0] for state in found]).reshape(-1, n)
-    rates = rates[np.lexsort(rates.T[::-1])]
-    rates[rates < _UNDERFLOW] = 0.0
-    return SelfConsistentRoots(rates, not undecided, _reason(undecided, examined, maximum_rate), examined)
+    return fixed_points(RicciardiMap(coupling, mu_ext), np.full(n, float(maximum_rate)))
 
 
-def _reason(undecided, examined, maximum_rate):
-    if not undecided:
-        return f"branch and bound over all rates from 0 to {maximum_rate:g} Hz left no box undecided"
-    low = np.min([box[0] for box in undecided], axis=0)
-    high = np.max([box[1] for box in undecided], axis=0)
-    where = ", ".join(f"{a:.9g} to {b:.9g} Hz" for a, b in zip(low, high, strict=True))
-    if examined > _MOST_BOXES:
-        return f"stopped after {examined} boxes; undecided within {where}"
-    return f"{len(undecided)} boxes of the smallest width are undecided, as close to a fold, within {where}"
+@dataclass(frozen=True, eq=False)
+class RicciardiMap:
+    """Φ of Eq 14 at one external input ``mu_ext`` (n,), mV/s, as a `box_search.RateMap`."""
+
+    coupling: Coupling
+    mu_ext: np.ndarray
+    resolution: float = 1e-290
+
+    def rate_bounds(self, low, high):
+        return _rate_bounds(self.coupling, self.mu_ext, low, high)[0]
+
+    def slope_bounds(self, low, high):
+        return _slope_bounds(self.coupling, self.mu_ext, low, high)
+
+    def contract(self, low, high):
+        return low, high
+
+    def rates(self, point):
+        return rate(*self.coupling.inputs(point, self.mu_ext), *self.coupling.neuron)
+
+    def slopes(self, point):
+        return jacobian(self.coupling, point, self.mu_ext)
 
 
 def _rate_bounds(coupling, mu_ext, low, high):
@@ -218,18 +180,8 @@ def _rate_bounds(coupling, mu_ext, low, high):
     )
     lower = rate(mu[0], sigma[0], *coupling.neuron) * (1.0 - _RATE_PAD)
     upper = rate(mu[1], sigma[1], *coupling.neuron)
-    upper = upper * (1.0 + _RATE_PAD) + np.where((upper < 1e-290) & (sigma[1] > 0.0), _UNDERFLOW, 0.0)
+    upper = upper * (1.0 + _RATE_PAD) + np.where((upper < 1e-290) & (sigma[1] > 0.0), UNDERFLOW, 0.0)
     return (np.where(lower < 1e-290, 0.0, lower), upper), mu, sigma
-
-
-def _contract(coupling, mu_ext, low, high, before):
-    """Boxes cut to ν_X ∈ Φ_X(box), twice; boxes left empty are dropped."""
-    for _ in range(2):
-        (lower, upper), _, _ = _rate_bounds(coupling, mu_ext, low, high)
-        low, high = np.maximum(low, lower), np.minimum(high, upper)
-        keep = (low <= high).all(1)
-        low, high, before = low[keep], high[keep], before[keep]
-    return low, high, before
 
 
 def _slope_bounds(coupling, mu_ext, low, high):
@@ -269,124 +221,3 @@ def _slope_bounds(coupling, mu_ext, low, high):
     lower = mu_low[..., None] * positive + mu_high[..., None] * negative + noise_low[..., None] * variances
     upper = mu_high[..., None] * positive + mu_low[..., None] * negative + noise_high[..., None] * variances
     return lower, upper
-
-
-def _krawczyk(coupling, mu_ext, low, high):
-    """Krawczyk's operator for ν - Φ(ν) on boxes.
-
-    Returns its centre and radius (m, n), the largest |slopes| of ν - Φ (m, n, n), and whether all matrices
-    1 - ∂Φ/∂ν of the box are regular with one approximate inverse, so that it holds at most one state.
-    """
-    n = low.shape[1]
-    centre, radius = 0.5 * (low + high), 0.5 * (high - low) * (1.0 + 1e-15)
-    slope_low, slope_high = _slope_bounds(coupling, mu_ext, low, high)
-    middle = np.eye(n) - 0.5 * (slope_low + slope_high)
-    half = 0.5 * (slope_high - slope_low)
-    good = np.isfinite(middle).all((1, 2)) & np.isfinite(half).all((1, 2))
-    middle = np.where(good[:, None, None], middle, np.eye(n))
-    inverse, solvable = _scaled_inverse(middle, high)
-    good &= solvable
-    size = np.abs(inverse)
-    # Rounding is bounded entry by entry: an absolute bound would swamp rows that belong to tiny rates.
-    rest = np.abs(np.eye(n) - inverse @ middle) + size @ (half + 1e-14 * np.abs(middle))
-    phi, _, _ = _rate_bounds(coupling, mu_ext, centre, centre)
-    residual = centre - 0.5 * (phi[0] + phi[1])
-    doubt = 0.5 * (phi[1] - phi[0]) + 1e-15 * centre
-    image = centre - (inverse @ residual[..., None])[..., 0]
-    spread = (size @ doubt[..., None] + rest @ radius[..., None])[..., 0] + 1e-15 * np.abs(image)
-    regular = np.zeros(len(low), bool)
-    usable = good & np.isfinite(rest).all((1, 2))
-    regular[usable] = np.abs(np.linalg.eigvals(rest[usable])).max(1) < 0.999
-    image[~good] = np.nan
-    return image, spread, np.abs(middle) + half, regular
-
-
-def _scaled_inverse(matrix, rates):
-    """Inverses of matrices (m, n, n), and which exist, computed in units of the rates (m, n).
-
-    Rates may differ by a hundred orders of magnitude; without the scaling, pivoting would mix rounding errors of
-    the large ones into the rows of the tiny ones.
-    """
-    unit = np.maximum(rates, 1e-300)
-    ratio = unit[:, None, :] / unit[:, :, None]
-    scaled = matrix * ratio
-    exists = np.isfinite(scaled).all((1, 2))
-    scaled = np.where(exists[:, None, None], scaled, np.eye(matrix.shape[1]))
-    exists &= np.abs(np.linalg.det(scaled)) > 1e-300
-    scaled = np.where(exists[:, None, None], scaled, np.eye(matrix.shape[1]))
-    return np.linalg.inv(scaled) / ratio, exists
-
-
-def _settle(coupling, mu_ext, low, high):
-    """(state, low, high) of the one state in a box that holds at most one; None if none is found there."""
-    point = 0.5 * (low + high)
-    for _ in range(30):
-        mu, sigma = coupling.inputs(point, mu_ext)
-        residual = point - rate(mu, sigma, *coupling.neuron)
-        matrix = np.eye(len(point)) - jacobian(coupling, point, mu_ext)
-        inverse, solvable = _scaled_inverse(matrix[None], high[None])
-        if not solvable[0]:
-            break
-        following = np.clip(point - inverse[0] @ residual, low, high)
-        done = (np.abs(following - point) <= 1e-15 * point).all()
-        point = following
-        if done:
-            break
-    enclosure = _verify(coupling, mu_ext, point)
-    if enclosure is None:
-        return (point, low, high) if _is_silent(coupling, mu_ext, low, high) else None
-    hull = np.minimum(low, enclosure[0]), np.maximum(high, enclosure[1])
-    inside = (enclosure[0] <= high).all() and (enclosure[1] >= low).all()
-    return (point, *enclosure) if inside and _is_regular(coupling, mu_ext, *hull) else None
-
-
-def _is_silent(coupling, mu_ext, low, high):
-    """Whether a box of width zero is mapped into itself: neurons without noise that do not fire at all."""
-    (lower, upper), _, _ = _rate_bounds(coupling, mu_ext, low[None], high[None])
-    return bool((high - low).max() <= 1e-300 and (lower[0] >= low).all() and (upper[0] <= high).all())
-
-
-def _verify(coupling, mu_ext, point):
-    """A tiny box around ``point`` which Krawczyk's operator maps into its interior: it holds exactly one state."""
-    radius = 1e-11 * point + 10 * _UNDERFLOW
-    for _ in range(12):
-        # Rates are positive; a silent population's box may not extend below 0, which the map respects by itself.
-        low, high = np.maximum(point - radius, 0.0), point + radius
-        image, spread, _, regular = _krawczyk(coupling, mu_ext, low[None], high[None])
-        lower, upper = np.maximum(image[0] - spread[0], 0.0), image[0] + spread[0]
-        if regular[0] and ((lower > low) | (low == 0.0)).all() and (upper < high).all():
-            return low, high
-        needed = np.maximum(np.abs(image[0] - point) + spread[0], radius)
-        radius = 1.5 * needed
-        if not np.isfinite(radius).all() or (radius > 1e-6 * point + 1e-290).any():
-            return None
-    return None
-
-
-def _is_regular(coupling, mu_ext, low, high):
-    return bool(_krawczyk(coupling, mu_ext, low[None], high[None])[3][0])
-
-
-def _same(coupling, mu_ext, one, other):
-    """Whether two verified states are one: their common hull holds at most one."""
-    return _is_regular(coupling, mu_ext, np.minimum(one[1], other[1]), np.maximum(one[2], other[2])) or bool(
-        (one[0] == other[0]).all()
-    )
-
-
-def _halve(low, high, before, slopes):
-    """Boxes that hardly shrank are halved where the residual varies most; the others are kept."""
-    width = high - low
-    # Infinite slopes (noise reaching 0) must not make every direction equal.
-    weight = np.fmin(slopes, 1e3).max(1)
-    importance = weight * width
-    ready = importance.max(1) < 0.5 * (weight * before).max(1)
-    split = np.flatnonzero(~ready)
-    axis = importance[split].argmax(1)
-    middle = 0.5 * (low[split, axis] + high[split, axis])
-    left_high, right_low = high[split].copy(), low[split].copy()
-    left_high[np.arange(len(split)), axis] = middle
-    right_low[np.arange(len(split)), axis] = middle
-    return np.concatenate([low[ready], low[split], right_low]), np.concatenate(
-        [high[ready], left_high, high[split]]
-    )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar, final
 
 import numpy as np
@@ -11,14 +11,20 @@ import numpy as np
 from ssnbrian.circuit import Circuit, InvalidInputError, Population
 from ssnbrian.circuit.units import floats_of
 
-from .characteristic import TwoPopulationSSN, eigenvalues
+from .box_search import BoxRoots
+from .characteristic import TwoPopulationSSN
 from .conditions import condition
 from .folds import Folds, folds
-from .mean_field import excitatory_first, lif_numbers, recognise_lif
+from .linear_response import excitation_falls, excitation_unstable, input_direction, linear_spectrum
+from .many_populations import ManyPopulationSSN, states_of_many_populations
+from .mean_field import lif_numbers, recognise_lif, sorted_by_kind
+from .poisson_inputs import PoissonInputs
 from .power_law import PowerLaw, fit_transfer
-from .reduction import Reduction
+from .reduction import NotApplicableError, Reduction
 from .states import SteadyState, SteadyStates
-from .steady_state_search import steady_state_roots
+from .steady_state_search import Roots, steady_state_roots
+
+_PAIR = ("excitatory", "inhibitory")
 
 
 def _fitted(circuit: Circuit, population: Population) -> PowerLaw:
@@ -30,10 +36,23 @@ def _fitted(circuit: Circuit, population: Population) -> PowerLaw:
         ) from None
 
 
+def _network(laws: list[PowerLaw], weights: np.ndarray, kinds: tuple[str, ...]) -> TwoPopulationSSN | ManyPopulationSSN:
+    if kinds == _PAIR:
+        E, I = laws
+        return TwoPopulationSSN(E.a, E.b, E.n, I.a, I.b, I.n, *weights.ravel().tolist())
+    signs = np.array([1.0 if kind == "excitatory" else -1.0 for kind in kinds])
+    a, b, n = (np.array([getattr(law, name) for law in laws]) for name in "abn")
+    return ManyPopulationSSN(a, b, n, weights * signs)
+
+
 @final
 @dataclass(frozen=True)
 class SSN(Reduction):
-    """Eq 2 of Ekelmans et al. 2023 for one excitatory and one inhibitory population.
+    """Eq 2 of Ekelmans et al. 2023, for any number of populations of either kind.
+
+    For one excitatory and one inhibitory population (an E-I pair) ``network`` is a `TwoPopulationSSN`, all states are
+    found through the characteristic function, and conditions and folds exist. For any other circuit it is a
+    `ManyPopulationSSN`, and all states are found by branch and prune.
 
     Attributes
     ----------
@@ -42,26 +61,35 @@ class SSN(Reduction):
     network : the coefficients.
     tau_population : population time constants, s. The paper looks at equilibria only and gives none; by default
         they are the membrane time constants, an assumption on which stability, eigenvalues and Hopf points depend.
+    kinds : kind of each population.
+    maximum_rate : Hz, up to which states are searched where no bound on the rates of all states can be proven; not
+        needed for an E-I pair.
+    poisson_inputs : what the circuit's input populations add to the mean inputs; the noise that they bring is not part
+        of the power laws, which are those of the populations' own noise.
     """
 
     name: ClassVar[str] = "ssn"
-    populations: tuple[str, str]
-    transfer: tuple[PowerLaw, PowerLaw]
-    network: TwoPopulationSSN
-    tau_population: tuple[float, float]
-    kinds: tuple[str, ...] = ("excitatory", "inhibitory")
+    populations: tuple[str, ...]
+    transfer: tuple[PowerLaw, ...]
+    network: TwoPopulationSSN | ManyPopulationSSN
+    tau_population: tuple[float, ...]
+    kinds: tuple[str, ...] = _PAIR
+    maximum_rate: float = 1000.0
+    poisson_inputs: PoissonInputs = field(default_factory=PoissonInputs, compare=False)
 
     @classmethod
     def refusal(cls, circuit: Circuit) -> str | None:
-        """One excitatory and one inhibitory population are needed."""
-        kinds = sorted(population.kind for population in circuit.populations)
-        if kinds != ["excitatory", "inhibitory"]:
-            return f"it needs one excitatory and one inhibitory population, the circuit has {', '.join(kinds)}"
+        """None: with a transfer function per population every circuit has an SSN."""
         return None
 
     @classmethod
     def from_circuit(
-        cls, circuit: Circuit, transfer: Mapping[str, PowerLaw] | None = None, tau_population: Any = None, **_: Any
+        cls,
+        circuit: Circuit,
+        transfer: Mapping[str, PowerLaw] | None = None,
+        tau_population: Any = None,
+        maximum_rate: Any = 1000.0,
+        **_: Any,
     ) -> SSN:
         """The SSN of a circuit.
 
@@ -70,14 +98,13 @@ class SSN(Reduction):
         transfer : power law of each population by name; default: fitted to the Ricciardi function at the external
             noise of each population, for leaky integrate-and-fire neurons.
         tau_population : mapping name -> population time constant (quantity, or s); default: the membrane's.
+        maximum_rate : Hz or quantity, see the attribute.
 
         Raises
         ------
-        NotApplicableError : not one excitatory and one inhibitory population.
         InvalidInputError : a transfer function is missing for a neuron that is not a leaky integrate-and-fire one.
         """
-        cls.require(circuit)
-        ordered, weights = excitatory_first(circuit)
+        ordered, weights = sorted_by_kind(circuit)
         laws, taus = [], []
         for population in ordered:
             lif = recognise_lif(population.neuron)
@@ -93,51 +120,93 @@ class SSN(Reduction):
             given = (tau_population or {}).get(population.name)
             if given is not None:
                 taus.append(float(floats_of(given, "s", f"population time constant of {population.name}")))
+                if taus[-1] <= 0:
+                    raise InvalidInputError(f"tau_population of {population.name} must be positive, got {taus[-1]:g} s")
             elif lif is not None:
                 taus.append(lif_numbers(population)["tau"])
             else:
                 raise InvalidInputError(f"give tau_population for {population.name}, whose membrane has no single one")
-        E, I = laws
-        network = TwoPopulationSSN(E.a, E.b, E.n, I.a, I.b, I.n, *weights.ravel().tolist())
-        return cls(tuple(one.name for one in ordered), (E, I), network, tuple(taus))
+        kinds = tuple(one.kind for one in ordered)
+        limit = float(floats_of(maximum_rate, "Hz", "maximum_rate"))
+        if limit <= 0:
+            raise InvalidInputError(f"maximum_rate must be positive, got {limit:g} Hz")
+        network = _network(laws, weights, kinds)
+        names = tuple(one.name for one in ordered)
+        inputs = PoissonInputs.of_circuit(circuit, names)
+        return cls(names, tuple(laws), network, tuple(taus), kinds, limit, inputs)
+
+    @property
+    def pair(self) -> TwoPopulationSSN:
+        """The network of one excitatory and one inhibitory population.
+
+        Raises :class:`NotApplicableError` for any other circuit: conditions, characteristic function and folds are
+        derived for an E-I pair.
+        """
+        if not isinstance(self.network, TwoPopulationSSN):
+            raise NotApplicableError(
+                f"this is derived for one excitatory and one inhibitory population; the SSN has "
+                f"{', '.join(f'{name} ({kind})' for name, kind in zip(self.populations, self.kinds, strict=True))}"
+            )
+        return self.network
 
     def values(self, **more: Any) -> dict[str, Any]:
-        """The coefficients by the names that the conditions use, with ``more`` added."""
+        """The coefficients of an E-I pair by the names that the conditions use, with ``more`` added."""
         names = ("a_E", "b_E", "n_E", "a_I", "b_I", "n_I", "J_EE", "J_EI", "J_IE", "J_II")
         taus = {"tau_E": self.tau_population[0], "tau_I": self.tau_population[1]}
-        return {name: getattr(self.network, name) for name in names} | taus | more
+        return {name: getattr(self.pair, name) for name in names} | taus | more
 
     def steady_states(self, mu_ext: Any, ratio: float = 1.0) -> SteadyStates:
-        """All steady states, silent and unstable ones included, through the characteristic function (S10)."""
-        mu_E, mu_I = self.external_inputs(mu_ext, ratio)
-        roots = steady_state_roots(self.network, mu_E, mu_I)
-        local_ratio = mu_I / mu_E if isinstance(mu_ext, Mapping) and mu_E else ratio
-        states = tuple(
-            self._state(rates, inputs, float(local_ratio))
-            for rates, inputs in zip(roots.rates, roots.inputs, strict=True)
-        )
-        return SteadyStates(states, roots.complete, roots.reason, self.by_population((mu_E, mu_I)))
+        """All steady states, silent and unstable ones included.
 
-    def _state(self, rates: np.ndarray, inputs: np.ndarray, ratio: float) -> SteadyState:
-        values = self.values(rate_E=rates[0], rate_I=rates[1], r=max(ratio, 0.0))
-        spectrum = eigenvalues(self.network, rates, *self.tau_population)
-        limits = [law.rate_range[1] for law in self.transfer]
-        stable = bool(np.all(spectrum.real < 0))
-        saddle = bool(condition("saddle").evaluate(values))
+        An E-I pair is searched through the characteristic function (S10), any other circuit by branch and prune.
+        """
+        external = self.external_inputs(mu_ext, ratio)
+        found: Roots | BoxRoots
+        if isinstance(self.network, TwoPopulationSSN):
+            found = steady_state_roots(self.network, *external)
+            inputs = found.inputs
+        else:
+            found = states_of_many_populations(self.network, external, self.maximum_rate)
+            inputs = found.rates @ self.network.weights.T + external
+        direction = input_direction(self.kinds, external if isinstance(mu_ext, Mapping) else None, ratio)
+        states = tuple(self._state(*point, direction) for point in zip(found.rates, inputs, strict=True))
+        return SteadyStates(states, found.complete, found.reason, self.by_population(external))
+
+    def _state(self, rates: np.ndarray, inputs: np.ndarray, direction: np.ndarray) -> SteadyState:
+        gains = self.network.gains(rates)
+        slopes = gains[:, None] * self.network.weights
+        spectrum = linear_spectrum(slopes, self.tau_population)
+        isn, supersaturating = self._regime(rates, direction, slopes, gains)
         return SteadyState(
             rates=self.by_population(rates),
             inputs=self.by_population(inputs),
-            stable=stable,
+            stable=bool(np.all(spectrum.real < 0)),
             eigenvalues=tuple(complex(value) for value in spectrum),
             residual=float(np.max(np.abs(self.network.rates(inputs) - rates))),
-            inhibition_stabilized=bool(condition("inhibition_stabilized").evaluate(values)),
-            supersaturating=not saddle and bool(rates[0] > 0) and bool(condition("supersaturation").evaluate(values)),
-            extrapolated=bool(np.any(rates > np.array(limits))),
+            inhibition_stabilized=isn,
+            supersaturating=supersaturating,
+            extrapolated=bool(np.any(rates > np.array([law.rate_range[1] for law in self.transfer]))),
         )
 
+    def _regime(
+        self, rates: np.ndarray, direction: np.ndarray, slopes: np.ndarray, gains: np.ndarray
+    ) -> tuple[bool, bool]:
+        """Whether the state is inhibition-stabilized, and whether it supersaturates."""
+        if isinstance(self.network, TwoPopulationSSN):
+            values = self.values(rate_E=rates[0], rate_I=rates[1], r=max(direction[1], 0.0))
+            falls = rates[0] > 0 and condition("supersaturation").evaluate(values)
+            saddle = condition("saddle").evaluate(values)
+            return bool(condition("inhibition_stabilized").evaluate(values)), bool(falls and not saddle)
+        return excitation_unstable(slopes, self.kinds), excitation_falls(slopes, gains * direction, self.kinds)
+
     def folds(self, ratio: float = 1.0, mu_ext: tuple[float, float] | None = None) -> Folds:
-        """All folds in mu_ext at this ratio (F = F' = 0)."""
-        return folds(self.network, ratio, mu_ext)
+        """All folds in mu_ext at this ratio (F = F' = 0).
+
+        :class:`NotApplicableError` unless an E-I pair whose input populations, if any, are silent by default.
+        """
+        if np.any(self.poisson_inputs.mean(self.poisson_inputs.rates)):
+            raise NotApplicableError("folds are found along mu_ext alone; set the rates of the input populations to 0")
+        return folds(self.pair, ratio, mu_ext)
 
     def required_inputs(self, rates: Mapping[str, float]) -> dict[str, float]:
         """External inputs, mV/s, that make ``rates`` (Hz) a steady state (Eq 5/6).
@@ -145,22 +214,43 @@ class SSN(Reduction):
         For a silent population, which has a half-line of inputs, the largest of them. Raises ValueError for a
         negative or infinite rate.
         """
-        E, I = self.populations
-        values = self.values(rate_E=float(rates[E]), rate_I=float(rates[I]))
-        return self.by_population([condition(f"required_mu_ext_{one}").evaluate(values) for one in "EI"])
+        wanted = np.array([float(rates[name]) for name in self.populations])
+        return self.by_population(self.required_mu_ext(wanted))
+
+    def required_mu_ext(self, rates: np.ndarray) -> np.ndarray:
+        """:meth:`required_inputs` for arrays of rates (..., populations), Hz; mV/s."""
+        return self.total_external_inputs(rates) - self.poisson_inputs.mean(self.poisson_inputs.rates)
+
+    def total_external_inputs(self, rates: np.ndarray) -> np.ndarray:
+        """Eq 5/6 at rates (..., populations), Hz: mu_ext with the part of input populations, mV/s."""
+        rates = np.asarray(rates, dtype=float)
+        if isinstance(self.network, TwoPopulationSSN):
+            values = self.values(rate_E=rates[..., 0], rate_I=rates[..., 1])
+            return np.stack([condition(f"required_mu_ext_{one}").evaluate(values) for one in "EI"], axis=-1)
+        totals = [law.inverse(rates[..., index]) for index, law in enumerate(self.transfer)]
+        return np.stack(totals, axis=-1) - rates @ self.network.weights.T
 
     def conditions(self, ratio: float = 1.0) -> dict[str, dict[str, Any]]:
         """Which regimes are possible at this ratio and from which rate on, from the SymPy derivations.
 
         Returns ``supersaturation`` {possible, threshold_rate_I (Hz or None)}, ``isn`` {threshold_rate_E} and
-        ``balanced`` {exists, stable}.
+        ``balanced`` {exists, stable} for an E-I pair. Of these, a circuit with one excitatory and other than one
+        inhibitory population has ``isn``, and a circuit with several or no excitatory populations none: their
+        states say whether they are inhibition-stabilized or supersaturate.
         """
         if ratio < 0:
             raise InvalidInputError(f"ratio must not be negative, got {ratio:g}")
-        values = self.values(r=ratio)
 
         def finite(number: float) -> float | None:
             return float(number) if np.isfinite(number) else None
+
+        if not isinstance(self.network, TwoPopulationSSN):
+            if self.kinds.count("excitatory") != 1:
+                return {}
+            law = self.transfer[0]
+            only = {"a_E": law.a, "b_E": law.b, "n_E": law.n, "J_EE": self.network.weights[0, 0]}
+            return {"isn": {"threshold_rate_E": finite(condition("inhibition_stabilized").evaluate_threshold(only))}}
+        values = self.values(r=ratio)
 
         return {
             "supersaturation": {

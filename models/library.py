@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from ssnbrian.models.interneurons import interneurons
 from ssnbrian.models.neurons.lif import LIF, LIF_REFRACTORY
 from ssnbrian.models.papers import ekelmans2023
 from ssnbrian.models.synapses.current import DELTA, EXPONENTIAL
@@ -22,6 +23,7 @@ CIRCUITS: Mapping[str, Callable[[], Circuit]] = {
         ekelmans2023.mouse_v1_isn,
         ekelmans2023.bistable,
         ekelmans2023.negative_determinant,
+        interneurons,
     )
 }
 TEMPLATES = TemplateLibrary(

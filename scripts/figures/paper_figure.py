@@ -146,3 +146,17 @@ def run_figure(name: str, title: str, draw: Callable[[Settings], tuple[Any, Numb
             file=sys.stderr,
         )
     return 1 if numbers.wrong else 0
+
+
+def rates_panel(axis: Any, comparison: Any, population: str, color: str, label: str) -> None:
+    """Simulation (dots with standard errors) and theories (lines) of one population over mu_ext."""
+    mu = [row.mu_ext for row in comparison.rows]
+    rates = [row.simulated[population] for row in comparison.rows]
+    errors = [row.standard_errors[population] for row in comparison.rows]
+    axis.errorbar(mu, rates, errors, fmt=".", ms=4, color=color, alpha=0.6, label=f"{label}, simulation")
+    for theory, style in zip(comparison.rmse, ("--", "-"), strict=False):
+        states = [row.states[theory] for row in comparison.rows]
+        values = [np.nan if state is None else state.rates[population] for state in states]
+        axis.plot(mu, values, ls=style, lw=1.2, color=color, label=f"{label}, {theory.replace('_', '-')}")
+    axis.set(xlabel="external input μ_ext (mV/s)", ylabel="firing rate (Hz)")
+    axis.legend(frameon=False, fontsize=7)

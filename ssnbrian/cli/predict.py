@@ -5,11 +5,13 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any
 
-from ssnbrian.circuit import InvalidInputError
+from ssnbrian.circuit import Circuit
 from ssnbrian.cli.parsing import add_circuit, add_json, circuit_of, number
 
 if TYPE_CHECKING:
-    from ssnbrian.analysis.states import SteadyState
+    from ssnbrian.analysis.reduction import Reduction
+    from ssnbrian.analysis.ssn import SSN
+    from ssnbrian.analysis.states import SteadyState, SteadyStates
 
 EXAMPLE = "ssnbrian predict bistable --mu 3 --ratio 1 --folds"
 
@@ -22,7 +24,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--transfer", choices=("fit", "paper"), default="fit", help="power law: fitted (default) or as published"
     )
-    parser.add_argument("--folds", action="store_true", help="also the folds in mu_ext at this ratio")
+    parser.add_argument(
+        "--folds", action="store_true", help="also the folds in mu_ext at this ratio (one E and one I population)"
+    )
+    parser.add_argument(
+        "--sensitivities",
+        action="store_true",
+        help="also the slopes of the rates of every state in each J, mu_ext and coefficient of the power law",
+    )
     add_json(parser)
 
 
@@ -41,21 +50,14 @@ def _state_data(state: SteadyState) -> dict[str, Any]:
 
 def execute(arguments: argparse.Namespace) -> tuple[str, dict[str, Any]]:
     """Steady states and conditions of the SSN, and the self-consistent states where that theory applies."""
-    from ssnbrian.analysis.balanced import BalancedLimit
     from ssnbrian.analysis.self_consistent import SelfConsistent
     from ssnbrian.analysis.ssn import SSN
     from ssnbrian.cli.theories import published_transfer
 
     circuit = circuit_of(arguments)
     ratio = circuit.ratio if arguments.ratio is None else arguments.ratio
-    reason = SSN.refusal(circuit)
-    if reason is not None:
-        raise InvalidInputError(f"predict needs the SSN of '{circuit.name}': {reason}")
     ssn = SSN.from_circuit(circuit, transfer=published_transfer(circuit) if arguments.transfer == "paper" else None)
     states = ssn.steady_states(arguments.mu, ratio)
-    conditions = ssn.conditions(ratio)
-    balanced = BalancedLimit.from_circuit(circuit).steady_states(arguments.mu, ratio)
-    conditions["balanced"]["rates"] = dict(balanced[0].rates) if len(balanced) else None
     data: dict[str, Any] = {
         "circuit": circuit.name,
         "mu_ext": arguments.mu,
@@ -67,36 +69,84 @@ def execute(arguments: argparse.Namespace) -> tuple[str, dict[str, Any]]:
         "steady_states": [_state_data(state) for state in states],
         "complete": states.complete,
         "complete_reason": states.reason,
-        "conditions": conditions,
     }
     lines = [f"{circuit.name} at mu_ext = {arguments.mu:g} mV/s, ratio {ratio:g}"]
     lines.append(f"SSN ({arguments.transfer}): {len(states)} steady state{'s' * (len(states) != 1)}")
     lines += [f"  {state}" for state in states]
     lines.append(f"  {'complete' if states.complete else 'perhaps not complete'}: {states.reason}")
+    if arguments.sensitivities:
+        lines += _add_sensitivities(data["steady_states"], ssn, states)
     if SelfConsistent.applies_to(circuit):
-        found = SelfConsistent.from_circuit(circuit).steady_states(arguments.mu, ratio)
+        theory = SelfConsistent.from_circuit(circuit)
+        found = theory.steady_states(arguments.mu, ratio)
         data["self_consistent"] = [{"rates": dict(one.rates), "stable": one.stable} for one in found]
         data["self_consistent_complete"] = found.complete
         lines.append("self-consistent (Ricciardi)")
         lines += [f"  {state}" for state in found] or ["  no state in the range searched"]
         lines.append(f"  {'complete' if found.complete else 'perhaps not complete'}: {found.reason}")
+        if arguments.sensitivities:
+            lines += _add_sensitivities(data["self_consistent"], theory, found)
     else:
         data["self_consistent"] = []
         lines.append(f"self-consistent: does not apply, {SelfConsistent.refusal(circuit)}")
-    lines += _condition_lines(conditions)
+    lines += _add_conditions(data, circuit, ssn)
     if arguments.folds:
-        folds = ssn.folds(ratio)
-        data["folds"] = [
-            {"mu_ext": float(mu), "rates": ssn.by_population(rates)}
-            for mu, rates in zip(folds.mu_ext, folds.rates, strict=True)
-        ]
-        lines.append("folds in mu_ext" if data["folds"] else "no folds in mu_ext")
-        lines += [
-            f"  {fold['mu_ext']:.6g} mV/s: "
-            + ", ".join(f"{name} {rate:.4g} Hz" for name, rate in fold["rates"].items())
-            for fold in data["folds"]
-        ]
+        lines += _add_folds(data, ssn)
     return "\n".join(lines), data
+
+
+def _add_sensitivities(entries: list[dict[str, Any]], theory: Reduction, states: SteadyStates) -> list[str]:
+    from ssnbrian.analysis.sensitivity import sensitivities
+
+    lines = ["  slopes of the rates: Hz/mV in J, Hz/(mV/s) in mu_ext and b, Hz per unit of a and n"]
+    for index, (entry, state) in enumerate(zip(entries, states, strict=True), 1):
+        slopes = sensitivities(theory, state, states.mu_ext)
+        entry["sensitivities"] = slopes.as_data()
+        lines += [f"  state {index}", *(f"    {line}" for line in str(slopes).splitlines())]
+    return lines
+
+
+def _add_conditions(data: dict[str, Any], circuit: Circuit, ssn: SSN) -> list[str]:
+    """The conditions into ``data``, null where they are not defined, and their lines."""
+    from ssnbrian.analysis.balanced import BalancedLimit
+    from ssnbrian.analysis.mean_field import pair_refusal
+
+    conditions: dict[str, Any] = {"supersaturation": None, "isn": None, "balanced": None}
+    conditions |= ssn.conditions(data["ratio"])
+    data["conditions"] = conditions
+    data["conditions_reason"] = pair_refusal(circuit)
+    if data["conditions_reason"] is None:
+        balanced = BalancedLimit.from_circuit(circuit).steady_states(data["mu_ext"], data["ratio"])
+        conditions["balanced"]["rates"] = dict(balanced[0].rates) if len(balanced) else None
+        return _condition_lines(conditions)
+    lines = [f"conditions: not all are defined, {data['conditions_reason']}"]
+    return lines + (_isn_line(conditions) if conditions["isn"] else [])
+
+
+def _add_folds(data: dict[str, Any], ssn: SSN) -> list[str]:
+    from ssnbrian.analysis.reduction import NotApplicableError
+
+    data["folds_reason"] = None
+    try:
+        folds = ssn.folds(data["ratio"])
+    except NotApplicableError as error:
+        data["folds"], data["folds_reason"] = None, str(error)
+        return [f"folds in mu_ext: not searched, {error}"]
+    data["folds"] = [
+        {"mu_ext": float(mu), "rates": ssn.by_population(rates)}
+        for mu, rates in zip(folds.mu_ext, folds.rates, strict=True)
+    ]
+    lines = ["folds in mu_ext" if data["folds"] else "no folds in mu_ext"]
+    return lines + [
+        f"  {fold['mu_ext']:.6g} mV/s: " + ", ".join(f"{name} {rate:.4g} Hz" for name, rate in fold["rates"].items())
+        for fold in data["folds"]
+    ]
+
+
+def _isn_line(conditions: dict[str, Any]) -> list[str]:
+    threshold = conditions["isn"]["threshold_rate_E"]
+    text = "never" if threshold is None else f"above nu_E = {threshold:.5g} Hz"
+    return [f"  inhibition-stabilized: {text} (Eq 7)"]
 
 
 def _condition_lines(conditions: dict[str, Any]) -> list[str]:
@@ -106,9 +156,7 @@ def _condition_lines(conditions: dict[str, Any]) -> list[str]:
         lines.append(f"  supersaturation: possible (Eq 4), above nu_I = {entry['threshold_rate_I']:.5g} Hz (S6)")
     else:
         lines.append("  supersaturation: impossible at this ratio (Eq 4)")
-    threshold = conditions["isn"]["threshold_rate_E"]
-    text = "never" if threshold is None else f"above nu_E = {threshold:.5g} Hz"
-    lines.append(f"  inhibition-stabilized: {text} (Eq 7)")
+    lines += _isn_line(conditions)
     entry = conditions["balanced"]
     if not entry["exists"]:
         lines.append("  balanced limit: does not exist at this ratio (S2)")

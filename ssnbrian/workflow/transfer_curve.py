@@ -63,7 +63,7 @@ def measured_transfer(
     circuit = uncoupled(parameters, neurons, model)
     recording = simulate(
         circuit,
-        Staircase(levels, step=per_level * 0.01),
+        Staircase(levels.tolist(), step=per_level * 0.01),
         dt=dt,
         seed=seed,
         bin_width=10.0,

@@ -197,9 +197,11 @@ def test_units_are_taken_at_the_border():
 
 def test_refusals_say_why():
     alone = Circuit("alone", (Population("E", 10, LIF),))
-    assert "one excitatory and one inhibitory" in SSN.refusal(alone)
-    with pytest.raises(NotApplicableError, match="ssn does not apply to the circuit 'alone'"):
-        SSN.from_circuit(alone)
+    with pytest.raises(NotApplicableError, match="one excitatory and one inhibitory"):
+        BalancedLimit.from_circuit(alone)
+    with pytest.raises(NotApplicableError, match=r"one excitatory and one inhibitory.* E \(excitatory\)"):
+        SSN.from_circuit(alone).folds()
+    assert SSN.applies_to(alone)
     assert SelfConsistent.applies_to(alone)
     from dataclasses import replace as changed
 
