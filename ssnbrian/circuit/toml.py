@@ -132,7 +132,7 @@ def circuit_to_toml(circuit: Circuit) -> str:
     return "\n".join(lines) + "\n"
 
 
-class _Reader:
+class TableReader:
     """Takes keys out of one table and complains about those nobody asked for."""
 
     def __init__(self, table: Any, where: str) -> None:
@@ -161,10 +161,10 @@ class _Reader:
             raise InvalidInputError(f"{self.where}: unknown key '{key}'. {nearest(key, self.asked)}")
 
 
-def _read_parameters(reader: _Reader) -> tuple[Parameter, ...]:
+def _read_parameters(reader: TableReader) -> tuple[Parameter, ...]:
     parameters = []
     for name, table in reader.take("parameters", dict, {}).items():
-        entry = _Reader(table, f"{reader.where}.parameters.{name}")
+        entry = TableReader(table, f"{reader.where}.parameters.{name}")
         parameters.append(
             Parameter(
                 name,
@@ -178,13 +178,13 @@ def _read_parameters(reader: _Reader) -> tuple[Parameter, ...]:
 
 
 def _read_neuron(name: str, table: Any) -> NeuronModel:
-    reader = _Reader(table, f"[neurons.{name}]")
+    reader = TableReader(table, f"[neurons.{name}]")
     texts = {key: reader.take(key, str) for key in ("equations", "threshold", "reset")}
     for key in ("membrane", "noise", "method", "refractory", "explanation", "source"):
         value = reader.take(key, str, None)
         if value is not None:
             texts[key] = value
-    table = _Reader(reader.take("initial", dict, {}), f"{reader.where}.initial")
+    table = TableReader(reader.take("initial", dict, {}), f"{reader.where}.initial")
     initial = tuple((variable, table.take(variable, str)) for variable in list(table.table))
     parameters = _read_parameters(reader)
     reader.finish()
@@ -192,7 +192,7 @@ def _read_neuron(name: str, table: Any) -> NeuronModel:
 
 
 def _read_synapse(name: str, table: Any) -> SynapseModel:
-    reader = _Reader(table, f"[synapses.{name}]")
+    reader = TableReader(table, f"[synapses.{name}]")
     texts = {"on_pre": reader.take("on_pre", str)}
     for key in _SYNAPSE_TEXTS[1:]:
         value = reader.take(key, str, None)
@@ -210,7 +210,7 @@ def _pick(name: str, models: Mapping[str, Any], where: str, what: str) -> Any:
 
 
 def _read_population(name: str, table: Any, neurons: Mapping[str, NeuronModel]) -> Population:
-    reader = _Reader(table, f"[populations.{name}]")
+    reader = TableReader(table, f"[populations.{name}]")
     model = _pick(reader.take("neuron", str), neurons, reader.where, "neuron model")
     size, kind = reader.take("size", int), reader.take("kind", str, "excitatory")
     parameters = {}
@@ -223,14 +223,14 @@ def _read_population(name: str, table: Any, neurons: Mapping[str, NeuronModel]) 
 
 
 def _read_input(name: str, table: Any) -> InputPopulation:
-    reader = _Reader(table, f"[inputs.{name}]")
+    reader = TableReader(table, f"[inputs.{name}]")
     size, rate = reader.take("size", int), reader.take("rate", str)
     population = InputPopulation(name, size, rate, reader.take("kind", str, "excitatory"))
     reader.finish()
     return population
 
 
-def _read_rule(reader: _Reader) -> ConnectionRule:
+def _read_rule(reader: TableReader) -> ConnectionRule:
     name = reader.take("rule", str, "fixed_in_degree")
     kind = _pick(name, CONNECTION_RULES, reader.where, "connection rule")
     if kind is FixedInDegree:
@@ -247,7 +247,7 @@ def _read_projection(
     source, arrow, target = (part.strip() for part in name.partition("->"))
     if not arrow:
         raise InvalidInputError(f'{where}: a projection is named "source->target", e.g. [projections."E->I"]')
-    reader = _Reader(table, where)
+    reader = TableReader(table, where)
     model = _pick(reader.take("synapse", str, "delta"), synapses, where, "synapse model")
     rule = _read_rule(reader)
     weight, total = reader.take("weight", str, None), reader.take("J", str, None)
@@ -269,7 +269,7 @@ def _read_projection(
 
 
 def _read_drive(table: Any) -> Drive:
-    reader = _Reader(table, "[drive]")
+    reader = TableReader(table, "[drive]")
     drive = Drive(
         reader.take("kind", str, "piecewise-linear"),
         tuple(reader.take("times_in_s", list)),
@@ -294,7 +294,7 @@ def circuit_from_toml(text: str, library: TemplateLibrary | None = None, where: 
 
 
 def _read_circuit(data: dict[str, Any], library: TemplateLibrary) -> Circuit:
-    reader = _Reader(data, "top of the file")
+    reader = TableReader(data, "top of the file")
     neurons = {name: _read_neuron(name, table) for name, table in reader.take("neurons", dict, {}).items()}
     synapses = {name: _read_synapse(name, table) for name, table in reader.take("synapses", dict, {}).items()}
     neurons, synapses = {**library.neurons, **neurons}, {**library.synapses, **synapses}

@@ -19,10 +19,12 @@ COMMANDS = {
     "list": "what the library offers",
     "show": "the card of a circuit or model, its TOML or its Brian2 script",
     "predict": "steady states and conditions, without simulating",
+    "bifurcation": "all steady states over one parameter, with folds, Hopf points and limit cycles",
     "run": "simulate a circuit",
     "sweep": "simulate a circuit over a grid of values and seeds, resuming what was interrupted",
     "compare": "theory and simulation side by side",
     "transfer": "firing rate of a leaky integrate-and-fire neuron and its power-law fit",
+    "connectivity": "p, j and J with confidence intervals from measured connectivity, and the regimes they allow",
 }
 
 
