@@ -238,6 +238,12 @@ def _catalogue() -> dict[str, _Entry]:
             "1",
             ("the trace is positive: with D > 0 the state lost stability in a Hopf bifurcation, at equality"),
         ),
+        "hopf_rate_E": _Entry(
+            local.hopf_rate_E, "S10", "Hz", "rate_E at which the trace vanishes, at the given rate_I"
+        ),
+        "cusp": _Entry(
+            local.cusp, "S10", "1/Hz", "derivative of D along the critical direction: a fold where it is zero is a cusp"
+        ),
         "stable": _Entry(local.stable, "S10", "1", "both eigenvalues have negative real parts"),
         "balanced_exists": _Entry(
             overall.balanced_exists, "S2", "1", ("both balanced rates are positive for positive mu_ext")

@@ -251,6 +251,31 @@ def hopf(equations: RateEquations) -> Derived:
     return Derived(sympy.Gt(growth, decay), bound, symbol("tau_I"), domain, definitions=gain_definitions(equations))
 
 
+def hopf_rate_E(equations: RateEquations) -> Derived:
+    """Excitatory rate at which the trace vanishes, at the rate of I; the trace grows with rate_E."""
+    growth, decay = trace_terms(equations)
+    gain_E = symbol("gain_E")
+    vanishing = linear_root(growth - decay, gain_E)
+    return Derived(
+        rate_at_gain(equations, "E", vanishing),
+        domain=sympy.Gt(sympy.diff(growth, gain_E), 0),
+        definitions=gain_definitions(equations, "I"),
+    )
+
+
+def cusp(equations: RateEquations) -> Derived:
+    """Derivative of D along the kernel of the Jacobian; with D = 0 it vanishes where two folds meet in a cusp.
+
+    The kernel is taken from the row of I, minus its entry II and its entry IE.
+    """
+    matrix, determinant_D = jacobian(equations), determinant_of_gains(equations)
+    total = sympy.S.Zero
+    for x, component in zip(POPULATIONS, (-matrix[1, 1], matrix[1, 0]), strict=True):
+        slope = sympy.diff(gain_at_rate(equations, x), symbol(f"rate_{x}"))
+        total += sympy.diff(determinant_D, symbol(f"gain_{x}")) * sympy.powsimp(slope) * component
+    return Derived(total, definitions=gain_definitions(equations))
+
+
 def stable(equations: RateEquations) -> Derived:
     """Both eigenvalues have negative real parts: determinant positive, trace negative."""
     growth, decay = trace_terms(equations)

@@ -99,10 +99,11 @@ def statistics(axes, numbers: Numbers, settings: Settings) -> None:
     axes[0].set(ylabel="balance factor", ylim=(0, 1.1), title="C: inputs at 19 mV/s (1: balance)")
     intervals = irregularity(recording, start=1, minimum_spikes=5)
     spread = rate_distribution(recording, start=1)
+    rate_bins = np.arange(-0.5, 6 * duration / 5) * 5 / duration
     for number, name in enumerate(("E", "I")):
         axes[1].hist(intervals[name].cv, bins=np.linspace(0, 2, 41), density=True, alpha=0.6, label=name,
                      color=f"C{number}")  # fmt: skip
-        axes[2].hist(spread[name].rates, bins=(np.arange(14) - 0.5) * 0.5, density=True, alpha=0.6, label=name,
+        axes[2].hist(spread[name].rates, bins=rate_bins, density=True, alpha=0.6, label=name,
                      color=f"C{number}")  # fmt: skip
         value, error = intervals[name].mean_cv2
         note = "'close to 1': within 0.1; CV of adjacent intervals, which does not depend on the length of the run"

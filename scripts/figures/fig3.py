@@ -10,9 +10,9 @@ import sys
 import numpy as np
 from matplotlib.figure import Figure
 from paper_figure import STANDARD_ERRORS, Numbers, Settings, rates_panel, run_figure
+from s1 import onset_at_one
 from ssnbrian.analysis import compare
 from ssnbrian.analysis.conditions import condition
-from ssnbrian.analysis.regime_boundaries import regime_boundaries
 from ssnbrian.analysis.statistics import binned_rates, mean_rates
 from ssnbrian.models.papers import ekelmans2023
 
@@ -55,9 +55,7 @@ def measured_connectivity(axes, numbers: Numbers, settings: Settings) -> None:
     numbers.computed("largest ratio with a balanced limit", "1", edge, 0.8993, 6e-5)
     isn = ssn.conditions(1.0)["isn"]["threshold_rate_E"]
     numbers.computed("rate of E from which V1 would be inhibition-stabilised", "Hz", isn, 27.41, 0.006)
-    onset = regime_boundaries(ssn, mu_ext=(100, 200), ratio=(0.99, 1.01)).curves["supersaturation"].segments[0]
-    order = np.argsort(onset.ratio)
-    at_one = np.interp(1.0, onset.ratio[order], onset.mu_ext[order])
+    at_one = onset_at_one(ssn, (100, 200))
     numbers.computed("mu_ext from which ratio 1 is supersaturating", "mV/s", at_one, 159.6, 0.06)
 
 
