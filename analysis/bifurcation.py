@@ -17,7 +17,7 @@ from ssnbrian.circuit.units import floats_of
 
 from .bifurcation_builder import DiagramBuilder
 from .bifurcation_equations import RateTheory, SelfConsistentEquations, SSNEquations
-from .bifurcation_parameters import self_consistent_family, ssn_family
+from .bifurcation_parameters import require_parameter, self_consistent_family, ssn_family
 from .bifurcation_points import BifurcationPoint, HopfPoint
 from .bifurcation_results import BifurcationDiagram, Branch
 from .parameter_family import DRIVE_UNITS, Drive
@@ -75,6 +75,7 @@ def bifurcation_diagram(
     """
     if theory not in _VALUES:
         raise InvalidInputError(f"theory: expected 'ssn' or 'self_consistent', got '{theory}'")
+    require_parameter(subject, parameter)
     limits = parameter_limits(range, parameter)
     drive = drive_of(subject, (parameter,), mu_ext, ratio, mu_ext_I)
     limit = float(floats_of(_MAXIMUM_RATE[theory] if maximum_rate is None else maximum_rate, "Hz", "maximum_rate"))

@@ -16,7 +16,8 @@ from typing import Any
 
 import numpy as np
 
-from ssnbrian.circuit import Circuit, InvalidInputError, Population, Projection, Value
+from ssnbrian.circuit import Circuit, InvalidInputError
+from ssnbrian.circuit.changes import Change, changes
 from ssnbrian.circuit.errors import nearest
 
 from .characteristic import TwoPopulationSSN
@@ -27,40 +28,13 @@ from .self_consistent_solver import Coupling
 from .ssn import SSN
 
 
-def circuit_parameters(circuit: Circuit) -> dict[str, tuple[str, Callable[[Circuit, float], Circuit]]]:
-    """Every value of a circuit that the steady states may depend on: name -> (unit, setter), J included."""
-    table: dict[str, tuple[str, Callable[[Circuit, float], Circuit]]] = {}
-    for population in circuit.populations:
-        for name, value in population.parameters.items():
-            unit = value.natural_unit()
-            table[f"{population.name}.{name}"] = (unit, functools.partial(_set_population, population.name, name, unit))
-    for projection in circuit.projections:
-        key = projection.source, projection.target
-        in_degree = circuit.in_degree(projection)
-        table[f"{projection.name}.weight"] = ("mV", functools.partial(_set_weight, key, 1.0))
-        if in_degree > 0:
-            table[f"J.{projection.target}{projection.source}"] = ("mV", functools.partial(_set_weight, key, in_degree))
-    return table
+def circuit_parameters(circuit: Circuit) -> dict[str, Change]:
+    """Every value of a circuit that the steady states may depend on, J included."""
+    return {name: one for name, one in changes(circuit).items() if one.what in ("population", "weight")}
 
 
-def _set_population(name: str, parameter: str, unit: str, circuit: Circuit, value: float) -> Circuit:
-    changed = []
-    for old in circuit.populations:
-        if old.name == name:
-            values = {**old.parameters, parameter: f"{value!r} {unit}"}
-            old = Population(old.name, old.size, old.neuron, old.kind, values)
-        changed.append(old)
-    return circuit.replace(populations=tuple(changed))
-
-
-def _set_weight(key: tuple[str, str], share: float, circuit: Circuit, value: float) -> Circuit:
-    changed = []
-    for old in circuit.projections:
-        if (old.source, old.target) == key:
-            weight = Value(value / share / 1000, old.weight.dimension)
-            old = Projection(old.source, old.target, weight, old.rule, old.synapse, old.parameters)
-        changed.append(old)
-    return circuit.replace(projections=tuple(changed))
+def _set(change: Change, circuit: Circuit, value: float) -> Circuit:
+    return change.apply(circuit, f"{value!r} {change.unit}")
 
 
 @functools.lru_cache(maxsize=4096)
@@ -114,6 +88,19 @@ def ssn_parameters(ssn: SSN) -> dict[str, tuple[str, int]]:
     return table
 
 
+def require_parameter(subject: Circuit | SSN, name: str) -> None:
+    """Raise InvalidInputError with the nearest known name for what is no parameter of the circuit or SSN."""
+    circuit = subject if isinstance(subject, Circuit) else None
+    known = [*DRIVE_UNITS, *(circuit_parameters(circuit) if circuit is not None else ())]
+    if circuit is None and isinstance(subject.network, TwoPopulationSSN):
+        known += ssn_parameters(subject)
+    elif circuit is not None and sorted(one.kind for one in circuit.populations) == ["excitatory", "inhibitory"]:
+        E, I = (one.name for one in sorted(circuit.populations, key=lambda one: one.kind))
+        known += [f"{kind}_{who}" for kind in ("a", "b", "n", "tau_population") for who in (E, I)]
+    if name not in known:
+        raise _unknown(name, known, circuit)
+
+
 def _unknown(name: str, known: Sequence[str], circuit: Circuit | None) -> InvalidInputError:
     """The error for a name that is no parameter."""
     projections = () if circuit is None else circuit.projections
@@ -157,38 +144,38 @@ def ssn_family(
     _refuse_inputs(ssn.poisson_inputs.names)
     own = ssn_parameters(ssn)
     described = {} if circuit is None else circuit_parameters(circuit)
-    units, setters, fitted_ranges = [], [], []
+    units, varied, fitted_ranges = [], [], []
     for name, limits in zip(names, ranges, strict=True):
         if name in DRIVE_UNITS:
             units.append(DRIVE_UNITS[name])
         elif name in own:
             units.append(own[name][0])
         elif name in described:
-            units.append(described[name][0])
-            setters.append(described[name][1])
+            units.append(described[name].unit)
+            varied.append(described[name])
             fitted_ranges.append(limits)
             for limit in limits:
-                described[name][1](circuit, limit)
+                _set(described[name], circuit, limit)
         else:
             raise _unknown(name, [*DRIVE_UNITS, *own, *described], circuit)
     if len({*names}) < len(names):
         raise InvalidInputError(f"the two parameters must differ, got '{names[0]}' twice")
 
     def numbers(values: Sequence[float]) -> np.ndarray:
-        if not setters:
+        if not varied:
             return ssn_numbers(ssn)
         changed = circuit
-        for setter, value in zip(setters, values, strict=True):
-            changed = setter(changed, value)
+        for one, value in zip(varied, values, strict=True):
+            changed = _set(one, changed, value)
         _refuse_given_laws(circuit, changed, transfer)
         held = {**fitted_laws(changed), **(transfer or {})}
         return ssn_numbers(SSN.from_circuit(changed, transfer=held, tau_population=tau_population))
 
     base = SmoothNumbers.fitted(numbers, fitted_ranges)
-    if setters:
+    if varied:
         _refuse_idle(base, [n for n in names if n not in DRIVE_UNITS and n not in own])
     replaced = {name: own[name][1] for name in names if name in own}
-    error = _interpolation_error(base, numbers) if setters else 0.0
+    error = _interpolation_error(base, numbers) if varied else 0.0
     family = Family(tuple(names), tuple(units), tuple(ranges), drive, base, replaced, error)
     for corner in np.array(np.meshgrid(*ranges)).reshape(len(names), -1).T:
         numbers_there = family.numbers(corner)
@@ -253,16 +240,16 @@ def self_consistent_family(
     for name, limits in zip(names, ranges, strict=True):
         if name not in DRIVE_UNITS and name not in described:
             raise _unknown(name, [*DRIVE_UNITS, *described], circuit)
-        units.append(DRIVE_UNITS[name] if name in DRIVE_UNITS else described[name][0])
+        units.append(DRIVE_UNITS[name] if name in DRIVE_UNITS else described[name].unit)
         if name in described:
-            fitted.append((described[name][1], limits))
+            fitted.append((described[name], limits))
             for limit in limits:
-                described[name][1](circuit, limit)
+                _set(described[name], circuit, limit)
 
     def numbers(values: Sequence[float]) -> np.ndarray:
         changed = circuit
-        for (setter, _), value in zip(fitted, values, strict=True):
-            changed = setter(changed, value)
+        for (one, _), value in zip(fitted, values, strict=True):
+            changed = _set(one, changed, value)
         return coupling_numbers(coupling_of(changed))
 
     base = SmoothNumbers.fitted(numbers, [limits for _, limits in fitted])

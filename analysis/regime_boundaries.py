@@ -285,7 +285,7 @@ def regime_boundaries(
     ------
     InvalidInputError : a window is empty, not finite, or holds a negative ratio.
     """
-    window, network = _window(mu_ext, ratio), ssn.network
+    window, network = _window(mu_ext, ratio), ssn.pair_driven_by_mu_ext
     cusps, tips, proven = np.empty(0), (), True
     if network.J_EE * network.J_EI * network.J_IE > 0:
         path, top = active_fold(ssn, window)

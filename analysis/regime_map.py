@@ -160,8 +160,10 @@ def regime_map(
 
     Raises
     ------
+    NotApplicableError : not one excitatory and one inhibitory population, or input populations that fire.
     InvalidInputError : an axis is not finite, not ascending or not one-dimensional, or a ratio is negative.
     """
+    network = ssn.pair_driven_by_mu_ext
     mu, ratios = _axis(mu_ext, "mV/s", "mu_ext"), checked_ratios(ratio)
     shape = len(ratios), len(mu)
     counts = {name: np.zeros(shape, dtype=np.int16) for name in _COUNTS}
@@ -171,7 +173,7 @@ def regime_map(
     for first in range(0, size, _CHUNK):
         points = np.arange(first, min(first + _CHUNK, size))
         at_ratio, at_mu = np.divmod(points, len(mu))
-        roots = steady_states_of_many(ssn.network, mu[at_mu], ratios[at_ratio] * mu[at_mu])
+        roots = steady_states_of_many(network, mu[at_mu], ratios[at_ratio] * mu[at_mu])
         stable, judged = _judge(ssn, roots, ratios[at_ratio])
         for name, count in judged.items():
             counts[name].flat[points] = count

@@ -149,6 +149,19 @@ class SSN(Reduction):
             )
         return self.network
 
+    @property
+    def pair_driven_by_mu_ext(self) -> TwoPopulationSSN:
+        """:attr:`pair`, for what is done in the plane of mu_ext and ratio.
+
+        Raises :class:`NotApplicableError` also where input populations fire, whose mean does not scale with mu_ext.
+        """
+        if np.any(self.poisson_inputs.mean(self.poisson_inputs.rates)):
+            raise NotApplicableError(
+                f"mu_ext and its ratio are not all that drives the circuit: set the rates of its input populations "
+                f"({', '.join(self.poisson_inputs.names)}) to 0"
+            )
+        return self.pair
+
     def values(self, **more: Any) -> dict[str, Any]:
         """The coefficients of an E-I pair by the names that the conditions use, with ``more`` added."""
         names = ("a_E", "b_E", "n_E", "a_I", "b_I", "n_I", "J_EE", "J_EI", "J_IE", "J_II")
@@ -204,9 +217,7 @@ class SSN(Reduction):
 
         :class:`NotApplicableError` unless an E-I pair whose input populations, if any, are silent by default.
         """
-        if np.any(self.poisson_inputs.mean(self.poisson_inputs.rates)):
-            raise NotApplicableError("folds are found along mu_ext alone; set the rates of the input populations to 0")
-        return folds(self.pair, ratio, mu_ext)
+        return folds(self.pair_driven_by_mu_ext, ratio, mu_ext)
 
     def required_inputs(self, rates: Mapping[str, float]) -> dict[str, float]:
         """External inputs, mV/s, that make ``rates`` (Hz) a steady state (Eq 5/6).

@@ -23,6 +23,7 @@ COMMANDS = {
     "run": "simulate a circuit",
     "sweep": "simulate a circuit over a grid of values and seeds, resuming what was interrupted",
     "compare": "theory and simulation side by side",
+    "design": "networks that have a regime asked for, verified by theory and by simulation",
     "map": "regimes over mu_ext and ratio with their exact boundaries",
     "transfer": "firing rate of a leaky integrate-and-fire neuron and its power-law fit",
     "connectivity": "p, j and J with confidence intervals from measured connectivity, and the regimes they allow",

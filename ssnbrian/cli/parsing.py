@@ -5,23 +5,18 @@ from __future__ import annotations
 import argparse
 import math
 import re
-from collections.abc import Callable
 from typing import Any
 
 from ssnbrian.circuit import (
     Circuit,
     Drive,
-    InputPopulation,
     InvalidInputError,
     PiecewiseLinear,
-    Population,
-    Projection,
     Ramp,
     Recording,
-    Value,
 )
+from ssnbrian.circuit.changes import changes
 from ssnbrian.circuit.errors import nearest
-from ssnbrian.circuit.units import value_of
 from ssnbrian.engine.progress import Progress
 
 STRUCTURE = ("size", "kind", "neuron", "synapse", "rule", "in_degree", "probability")
@@ -128,7 +123,7 @@ def change(circuit: Circuit, setting: str) -> Circuit:
     name, equals, text = (part.strip() for part in setting.partition("="))
     if not equals or not text:
         raise InvalidInputError(f"--set expects NAME=VALUE, e.g. 'E.tau=22 ms', got '{setting}'")
-    known = _settings(circuit)
+    known = changes(circuit)
     if name == "ratio":
         raise InvalidInputError("--set: the ratio has an option of its own, --ratio")
     if name.rpartition(".")[2] in STRUCTURE:
@@ -138,74 +133,7 @@ def change(circuit: Circuit, setting: str) -> Circuit:
         )
     if name not in known:
         raise InvalidInputError(f"--set: there is nothing called '{name}'. {nearest(name, known)}")
-    return known[name](text)
-
-
-def _settings(circuit: Circuit) -> dict[str, Callable[[str], Circuit]]:
-    settings: dict[str, Callable[[str], Circuit]] = {}
-    for population in circuit.populations:
-        for parameter in population.parameters:
-            settings[f"{population.name}.{parameter}"] = _population_setter(circuit, population, parameter)
-    for one in circuit.inputs:
-        settings[f"{one.name}.rate"] = _rate_setter(circuit, one)
-    for projection in circuit.projections:
-        settings[f"{projection.name}.weight"] = _weight_setter(circuit, projection, 1.0)
-        settings[f"J.{projection.target}{projection.source}"] = _weight_setter(
-            circuit, projection, circuit.in_degree(projection)
-        )
-        for parameter in projection.parameters:
-            settings[f"{projection.name}.{parameter}"] = _projection_setter(circuit, projection, parameter)
-    return settings
-
-
-def _replaced(items: tuple[Any, ...], old: Any, new: Any) -> tuple[Any, ...]:
-    return tuple(new if item is old else item for item in items)
-
-
-def _population_setter(circuit: Circuit, population: Population, parameter: str) -> Callable[[str], Circuit]:
-    def apply(text: str) -> Circuit:
-        changed = {**population.parameters, parameter: text}
-        new = Population(population.name, population.size, population.neuron, population.kind, changed)
-        return circuit.replace(populations=_replaced(circuit.populations, population, new))
-
-    return apply
-
-
-def _rate_setter(circuit: Circuit, population: InputPopulation) -> Callable[[str], Circuit]:
-    def apply(text: str) -> Circuit:
-        new = InputPopulation(population.name, population.size, text, population.kind)
-        return circuit.replace(inputs=_replaced(circuit.inputs, population, new))
-
-    return apply
-
-
-def _projection_setter(circuit: Circuit, projection: Projection, parameter: str) -> Callable[[str], Circuit]:
-    def apply(text: str) -> Circuit:
-        changed = {**projection.parameters, parameter: text}
-        new = Projection(
-            projection.source, projection.target, projection.weight, projection.rule, projection.synapse, changed
-        )
-        return circuit.replace(projections=_replaced(circuit.projections, projection, new))
-
-    return apply
-
-
-def _weight_setter(circuit: Circuit, projection: Projection, share: float) -> Callable[[str], Circuit]:
-    def apply(text: str) -> Circuit:
-        value = value_of(text, "mV", f"{projection.name}.weight")
-        if share == 0:
-            raise InvalidInputError(f"{projection.name}: J cannot be shared out over an in-degree of 0")
-        new = Projection(
-            projection.source,
-            projection.target,
-            Value(value.si / share, value.dimension),
-            projection.rule,
-            projection.synapse,
-            projection.parameters,
-        )
-        return circuit.replace(projections=_replaced(circuit.projections, projection, new))
-
-    return apply
+    return known[name].apply(circuit, text)
 
 
 def circuit_of(arguments: argparse.Namespace) -> Circuit:

@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ssnbrian.circuit import Circuit, InvalidInputError
+from ssnbrian.circuit.changes import changes
 from ssnbrian.circuit.errors import nearest
 from ssnbrian.cli.parsing import (
     STRUCTURE,
-    _settings,
     add_circuit,
     add_json,
     add_run,
@@ -126,7 +126,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _check_names(circuit: Circuit, arguments: argparse.Namespace, axes: Sequence[Axis]) -> None:
     names = [axis.name for axis in axes]
-    known = [*OPTIONS, *_settings(circuit)]
+    known = [*OPTIONS, *changes(circuit)]
     chosen = {setting.partition("=")[0].strip() for setting in arguments.set}
     for axis in axes:
         if names.count(axis.name) > 1:
