@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ssnbrian.circuit import Circuit, InvalidInputError, circuit_to_toml
-from ssnbrian.circuit.paths import require_writable
+from ssnbrian.circuit.paths import require_writable, write_text
 from ssnbrian.cli.parsing import add_json, change, number, span, whole_number
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ def execute(arguments: argparse.Namespace) -> tuple[str, dict[str, Any]]:
         data["thresholds"] = {name: _interval(one) for name, one in regimes.thresholds.items()}
     lines = [*_table(found), *(["", f"no regimes: {reason}"] if regimes is None else _regime_lines(regimes, found))]
     if arguments.out is not None:
-        Path(arguments.out).write_text(data["circuit"], encoding="utf-8")
+        write_text(Path(arguments.out), data["circuit"])
         lines.append(f"\ncircuit written to {arguments.out}")
     return "\n".join(lines), data
 

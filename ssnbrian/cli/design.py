@@ -5,12 +5,13 @@ from __future__ import annotations
 import argparse
 import math
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ssnbrian.circuit import InvalidInputError
-from ssnbrian.circuit.paths import require_writable
+from ssnbrian.circuit.paths import require_writable, write_text
 from ssnbrian.cli.parsing import add_json, number, span, whole_number
 from ssnbrian.cli.progress import TerminalProgress
 
@@ -191,6 +192,8 @@ def execute(arguments: argparse.Namespace) -> tuple[str, dict[str, Any]]:
     )
     data = _data(result) | {"out": arguments.out, "figure": arguments.figure}
     lines = [str(result)]
+    if result.verification.found.get("extrapolated"):
+        lines.append("  beyond the rates that the power laws were fitted to: expect the spiking network to differ")
     if arguments.simulate:
         progress = TerminalProgress()
         simulation = verify_by_simulation(result, seed=arguments.seed, progress=progress)
@@ -198,8 +201,7 @@ def execute(arguments: argparse.Namespace) -> tuple[str, dict[str, Any]]:
         data["simulation"] = _plain(simulation.to_json())
         lines.append(str(simulation))
     if arguments.out:
-        with open(arguments.out, "w", encoding="utf-8") as file:
-            file.write(data["circuit"])
+        write_text(Path(arguments.out), data["circuit"])
         lines.append(f"circuit: {arguments.out}")
     if arguments.figure:
         plot_design(result, arguments.figure)

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from ssnbrian.circuit import Circuit, InvalidInputError, SsnbrianError
+from ssnbrian.circuit.paths import write_text
 from ssnbrian.circuit.units import floats_of
 from ssnbrian.engine.build import ModelError, build, structure_key
 from ssnbrian.engine.cache import BuildCache, BuildEntry
@@ -46,7 +47,6 @@ from ssnbrian.engine.sweep_table import (
     run_rates,
     table_row,
     update_table,
-    write_text,
 )
 from ssnbrian.engine.toolchain import CompilationError
 

@@ -11,8 +11,6 @@ import contextlib
 import csv
 import io
 import json
-import os
-import secrets
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -20,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from ssnbrian.circuit import InvalidInputError, Recording
+from ssnbrian.circuit.paths import write_text
 
 TABLE = "results.csv"
 LEAD = ("sweep", "circuit")
@@ -55,22 +54,6 @@ def _standard_error(batches: np.ndarray) -> float:
     position = np.arange(BATCHES) - (BATCHES - 1) / 2
     rest = batches - batches.mean() - (batches * position).sum() / (position**2).sum() * position
     return float(np.sqrt((rest**2).sum() / (BATCHES - 2) / BATCHES))
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write a file so that a killed process or a power failure leaves the old one or the whole new one."""
-    part = path.parent / f"{path.name}.{secrets.token_hex(6)}.part"
-    try:
-        try:
-            with open(part, "x", encoding="utf-8", newline="") as stream:
-                stream.write(text)
-                stream.flush()
-                os.fsync(stream.fileno())
-            os.replace(part, path)
-        finally:
-            part.unlink(missing_ok=True)
-    except OSError as error:
-        raise InvalidInputError(f"cannot write '{path}': {error.strerror}") from None
 
 
 def manifest_path(folder: Path, sweep: str) -> Path:
