@@ -1,4 +1,4 @@
-"""The command line: ``ssnbrian list | show | predict | run | sweep | compare | transfer``.
+"""The command line: ``ssnbrian COMMAND``, see ``COMMANDS``.
 
 Exit codes: 0 done, 1 failed, 2 wrong input.
 """
@@ -19,14 +19,14 @@ COMMANDS = {
     "list": "what the library offers",
     "show": "the card of a circuit or model, its TOML or its Brian2 script",
     "predict": "steady states and conditions, without simulating",
+    "map": "regimes over mu_ext and ratio with their exact boundaries",
     "bifurcation": "all steady states over one parameter, with folds, Hopf points and limit cycles",
+    "design": "networks that have a regime asked for, verified by theory and by simulation",
+    "connectivity": "p, j and J with confidence intervals from measured connectivity, and the regimes they allow",
     "run": "simulate a circuit",
     "sweep": "simulate a circuit over a grid of values and seeds, resuming what was interrupted",
     "compare": "theory and simulation side by side",
-    "design": "networks that have a regime asked for, verified by theory and by simulation",
-    "map": "regimes over mu_ext and ratio with their exact boundaries",
     "transfer": "firing rate of a leaky integrate-and-fire neuron and its power-law fit",
-    "connectivity": "p, j and J with confidence intervals from measured connectivity, and the regimes they allow",
 }
 
 
