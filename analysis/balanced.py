@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar, final
+from typing import TYPE_CHECKING, Any, ClassVar, final
+
+import numpy as np
 
 from ssnbrian.circuit import Circuit
 
@@ -11,6 +13,11 @@ from .conditions import condition
 from .mean_field import excitatory_first, pair_refusal
 from .reduction import Reduction
 from .states import SteadyState, SteadyStates
+
+if TYPE_CHECKING:
+    from .ssn import SSN
+
+BALANCED = ("none", "unstable", "stable")
 
 
 @final
@@ -69,3 +76,20 @@ class BalancedLimit(Reduction):
             residual=float(max(abs(value) for value in total)) / max(abs(mu_E), abs(mu_I)),
         )
         return SteadyStates((state,), True, "the balanced equations are linear (S1)", inputs)
+
+
+def balanced_limit(ssn: SSN, ratio: Any) -> np.ndarray:
+    """The balanced limit at each ratio: "stable", "unstable" or "none", shape of ``ratio`` (k,).
+
+    It exists where both rates of S1 are positive (S2). It is stable where the determinant of the Jacobian is positive
+    (S4) and its trace negative at ever larger input: gain_E/gain_I goes as a power of mu_ext, so the trace is negative
+    in the end for a negative power, positive for a positive one, and for power zero its leading order decides.
+    """
+    values = ssn.values(r=np.asarray(ratio, dtype=float), mu_ext=1.0)
+    exists = condition("balanced_exists").evaluate(values)
+    determinant = condition("balanced_stable").evaluate(values)
+    exponent = condition("balanced_gain_exponent").evaluate(values)
+    leading = condition("balanced_trace").evaluate(values)
+    undriven = values["J_EE"] == 0
+    trace = leading if undriven or exponent == 0 else np.full(np.shape(exists), bool(exponent < 0))
+    return np.array(BALANCED)[np.where(exists, np.where(determinant & trace, 2, 1), 0)]

@@ -24,6 +24,7 @@ from scipy.optimize import brentq
 from ssnbrian.circuit import InvalidInputError
 from ssnbrian.circuit.units import floats_of
 
+from .balanced import balanced_limit
 from .boundary_paths import (
     FARTHEST,
     SupersaturationPath,
@@ -45,7 +46,7 @@ from .boundary_results import (
 from .boundary_tracing import Path, Window, points, rates_of, trace
 from .conditions import condition
 from .rate_equations import symbol
-from .regime_map import balanced_limit, state_values
+from .regime_map import state_values
 from .ssn import SSN
 
 _COVERED = "the whole curve is covered by enclosures, and beyond their end it provably stays outside the window"

@@ -18,6 +18,7 @@ import numpy as np
 from ssnbrian.circuit import InvalidInputError
 from ssnbrian.circuit.units import floats_of
 
+from .balanced import balanced_limit
 from .conditions import condition
 from .reduction import LARGEST_INPUT
 from .ssn import SSN
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
 
 _CHUNK = 8192
 """Points solved at once: keeps the memory bounded and the arrays in the processor's cache."""
-BALANCED = ("none", "unstable", "stable")
 
 
 @dataclass(frozen=True)
@@ -124,23 +124,6 @@ def checked_ratios(ratio: Any) -> np.ndarray:
     if values[0] < 0:
         raise InvalidInputError(f"ratio must not be negative, got {values[0]:g}; start the range at 0 or above")
     return values
-
-
-def balanced_limit(ssn: SSN, ratio: Any) -> np.ndarray:
-    """The balanced limit at each ratio: "stable", "unstable" or "none", shape of ``ratio`` (k,).
-
-    It exists where both rates of S1 are positive (S2). It is stable where the determinant of the Jacobian is positive
-    (S4) and its trace negative at ever larger input: gain_E/gain_I goes as a power of mu_ext, so the trace is negative
-    in the end for a negative power, positive for a positive one, and for power zero its leading order decides.
-    """
-    values = ssn.values(r=np.asarray(ratio, dtype=float), mu_ext=1.0)
-    exists = condition("balanced_exists").evaluate(values)
-    determinant = condition("balanced_stable").evaluate(values)
-    exponent = condition("balanced_gain_exponent").evaluate(values)
-    leading = condition("balanced_trace").evaluate(values)
-    undriven = ssn.network.J_EE == 0
-    trace = leading if undriven or exponent == 0 else np.full(np.shape(exists), bool(exponent < 0))
-    return np.array(BALANCED)[np.where(exists, np.where(determinant & trace, 2, 1), 0)]
 
 
 def regime_map(

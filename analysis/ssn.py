@@ -11,6 +11,7 @@ import numpy as np
 from ssnbrian.circuit import Circuit, InvalidInputError, Population
 from ssnbrian.circuit.units import floats_of
 
+from .balanced import balanced_limit
 from .box_search import BoxRoots
 from .characteristic import TwoPopulationSSN
 from .conditions import condition
@@ -262,15 +263,12 @@ class SSN(Reduction):
             only = {"a_E": law.a, "b_E": law.b, "n_E": law.n, "J_EE": self.network.weights[0, 0]}
             return {"isn": {"threshold_rate_E": finite(condition("inhibition_stabilized").evaluate_threshold(only))}}
         values = self.values(r=ratio)
-
+        limit = balanced_limit(self, ratio)
         return {
             "supersaturation": {
                 "possible": bool(condition("supersaturation_possible").evaluate(values)),
                 "threshold_rate_I": finite(condition("supersaturation").evaluate_threshold(values)),
             },
             "isn": {"threshold_rate_E": finite(condition("inhibition_stabilized").evaluate_threshold(values))},
-            "balanced": {
-                "exists": bool(condition("balanced_exists").evaluate(values)),
-                "stable": bool(condition("balanced_stable").evaluate(values)),
-            },
+            "balanced": {"exists": bool(limit != "none"), "stable": bool(limit == "stable")},
         }

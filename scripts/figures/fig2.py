@@ -83,6 +83,29 @@ def supersaturation(axes, numbers: Numbers, settings: Settings) -> None:
         numbers.holds(f"of that time step, E, f = {factor:g}", "Hz", budget.dt_bias["E"], high=0.005)
 
 
+def time_step(numbers: Numbers, settings: Settings) -> None:
+    """The step of the simulations against one a quarter as long: both are at the limit dt -> 0."""
+    circuit, duration = ekelmans2023.supersaturating(), 10.0 if settings.quick else 100.0
+    rates = {
+        dt: mean_rates(
+            simulate(circuit, Constant(19), duration=duration, dt=dt, seed=settings.seed, progress=settings.progress),
+            1.0,
+        )
+        for dt in (0.1, 0.025)
+    }
+    for name in ("E", "I"):
+        (coarse, error), (fine, other) = rates[0.1][name], rates[0.025][name]
+        note = "independent runs: the random numbers of the two steps differ"
+        numbers.measured(
+            f"rate of {name} at 19 mV/s, dt 0.1 - dt 0.025 ms",
+            "Hz",
+            coarse - fine,
+            np.hypot(error, other),
+            0.0,
+            note=note,
+        )
+
+
 def statistics(axes, numbers: Numbers, settings: Settings) -> None:
     """C and D: at the peak, far from balance, the network fires asynchronously and irregularly."""
     circuit = ekelmans2023.supersaturating(slow_synapses=True)
@@ -209,6 +232,7 @@ def draw(settings: Settings):
     figure = Figure(figsize=(15, 12), layout="constrained")
     axes = figure.subplots(3, 3)
     supersaturation(axes[0], numbers, settings)
+    time_step(numbers, settings)
     statistics(axes[1], numbers, settings)
     trajectories(axes[2, :2], numbers, settings)
     exclusive_or(axes[2, 2], numbers, settings)

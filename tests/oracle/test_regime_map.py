@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 from scipy.optimize import brentq
 from ssnbrian.analysis import SSN, PowerLaw
+from ssnbrian.analysis.balanced import balanced_limit
 from ssnbrian.analysis.characteristic import TwoPopulationSSN, characteristic
 from ssnbrian.analysis.folds import folds
 from ssnbrian.analysis.regime_agreement import disagreements
 from ssnbrian.analysis.regime_boundaries import regime_boundaries
-from ssnbrian.analysis.regime_map import balanced_limit, regime_map
+from ssnbrian.analysis.regime_map import regime_map
 
 from ssnbrian.circuit import InvalidInputError
 
