@@ -238,7 +238,7 @@ def test_windows_and_bad_input():
 
 
 def test_balance_factors_of_the_paper():
-    """Fig 2C at mu_ext = 19: BF_E about .39 and BF_I about .02, by the formula on Eq 14's rates of the science page."""
+    """Fig 2C at mu_ext = 19: BF_E about .39 and BF_I about .02, by the formula at the rates of Eq 14."""
     circuit = ekelmans2023.supersaturating()
     for theory in (SSN, SelfConsistent):
         (one,) = balance_factors_of_states(circuit, theory.from_circuit(circuit).steady_states(19))
