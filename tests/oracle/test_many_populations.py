@@ -386,5 +386,5 @@ def test_folds_are_refused_where_input_populations_fire():
     silent = SSN.from_circuit(circuit)
     assert silent.poisson_inputs.names
     firing = tuple(changed(one, rate="5 Hz") for one in circuit.inputs)
-    with pytest.raises(NotApplicableError, match="rates of the input populations"):
+    with pytest.raises(NotApplicableError, match="rates of its input populations"):
         SSN.from_circuit(circuit.replace(inputs=firing)).folds()
