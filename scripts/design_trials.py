@@ -28,6 +28,7 @@ from ssnbrian.analysis.design import (
     Regime,
     Setting,
     Supersaturation,
+    Verification,
 )
 from ssnbrian.analysis.design.ramp import ramp_branch
 
@@ -48,6 +49,11 @@ def rounded(value: float) -> float:
     return float(f"{value:.3g}")
 
 
+def within_fit(found: Verification) -> bool:
+    """Whether the regime is there at rates at which the power laws describe the neurons."""
+    return found.satisfied and not found.found["extrapolated"]
+
+
 def peak_of(setting: Setting, weights: dict[str, float], ratio: float) -> Regime | None:
     branch = ramp_branch(setting, weights, ratio, 60.0, points=121)
     if branch.obstacles:
@@ -65,7 +71,7 @@ def threshold_of(setting: Setting, weights: dict[str, float], ratio: float) -> R
         return None
     regime = InhibitionStabilized(threshold)
     found = regime.verify(Candidate(weights, ratio), setting)
-    return InhibitionStabilized(rounded(threshold)) if found.satisfied else None
+    return InhibitionStabilized(rounded(threshold)) if within_fit(found) else None
 
 
 def persistent_rate_of(setting: Setting, weights: dict[str, float], ratio: float) -> Regime | None:
@@ -82,7 +88,7 @@ def window_of(setting: Setting, weights: dict[str, float], ratio: float) -> Regi
         return None
     regime = Bistability(tuple(map(rounded, folds.mu_ext)))
     exact = Bistability(tuple(map(float, folds.mu_ext)))
-    return regime if exact.verify(Candidate(weights, 1.0), setting).satisfied else None
+    return regime if within_fit(exact.verify(Candidate(weights, 1.0), setting)) else None
 
 
 def last_fold_of(setting: Setting, weights: dict[str, float], ratio: float) -> Regime | None:
@@ -92,7 +98,8 @@ def last_fold_of(setting: Setting, weights: dict[str, float], ratio: float) -> R
     if len(folds) != 1 or not 2 < folds.mu_ext[-1] < 30:
         return None
     exact = NoSteadyState(float(folds.mu_ext[-1]))
-    return NoSteadyState(rounded(exact.above)) if exact.verify(Candidate(weights, 1.0), setting).satisfied else None
+    found = exact.verify(Candidate(weights, 1.0), setting)
+    return NoSteadyState(rounded(exact.above)) if within_fit(found) else None
 
 
 DRAWS: dict[str, Draw] = {

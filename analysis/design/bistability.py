@@ -175,6 +175,7 @@ class _Examination:
                 "stable_states_below": counted(below.stable_count),
                 "stable_states_above": counted(above.stable_count),
                 "highest_stable_rates_inside_Hz": _highest(inside),
+                "extrapolated": bool(np.any(fitted_margins(self.setting, inside.rates) < 0)),
                 "complete": found.complete and inside.complete and below.complete and above.complete,
             },
             reasons=tuple(self.reasons),

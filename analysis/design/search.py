@@ -26,6 +26,8 @@ TRIES = 3000
 """Candidates that a search examines at most."""
 ROBUST = 0.1
 """A search goes on beyond ``count`` networks, up to twice as many, until one has margins of this size."""
+FRAGILE = 0.05
+"""Smallest margin below which a design is called fragile."""
 _NEIGHBOUR_TRIES = 30
 _CROSS_CHECKED = 6
 _SAME = 0.1
@@ -55,6 +57,11 @@ class Solution:
     def robustness(self) -> float:
         """The smallest margin."""
         return self.verification.robustness
+
+    @property
+    def extrapolated(self) -> bool:
+        """Whether rates of the regime lie beyond those that the power laws were fitted to."""
+        return bool(self.verification.found.get("extrapolated", False))
 
 
 @dataclass(frozen=True)
@@ -129,6 +136,10 @@ class DesignResult(Solution):
             lines.append(f"  self-consistent {name.replace('_', ' ')}: {_shown(value)}")
         margins = ", ".join(f"{name.replace('_', ' ')} {value:.3g}" for name, value in self.margins.items())
         lines.append(f"  margins: {margins}")
+        if self.extrapolated:
+            lines.append("  beyond the rates that the power laws were fitted to: the spiking network will differ")
+        elif self.robustness < FRAGILE:
+            lines.append("  fragile: a small change loses it, and so may the fluctuations of a spiking network")
         lines.append(f"  {self.verified} of {self.examined} candidates had it; {len(self.alternatives)} alternatives")
         return "\n".join(lines)
 
@@ -151,6 +162,8 @@ def _cross_checked(ranked: list[Solution], regime: Regime, setting: Setting, tem
         return ranked
     misses = []
     for solution in ranked[:_CROSS_CHECKED]:
+        if solution.extrapolated and not ranked[0].extrapolated:
+            break
         theory = SelfConsistent.from_circuit(_realised(solution, regime, setting, template))
         found = regime.self_consistent(
             Candidate(solution.weights, solution.ratio), solution.verification, theory
@@ -196,7 +209,8 @@ def design(
     regime : what is wanted, e.g. ``Supersaturation(peak=3, at=20)``.
     bounds : what the weights, the ratio and the realisation may be; default :class:`DesignBounds`.
     seed : whole number; the same seed gives the same answer.
-    count : verified networks among which the most robust is chosen. tries : candidates examined at most.
+    count : verified networks among which the most robust is chosen, one within the fitted rates if there is one.
+    tries : candidates examined at most.
     template : circuit whose neurons and synapses the result uses; its transfer functions are fitted. Default: the
         transfer functions of the neurons of Ekelmans et al. 2023, and no circuit in the result.
     transfer, tau_population : of the template's populations, by name, as for :meth:`SSN.from_circuit`.
@@ -242,7 +256,7 @@ def _searched(
             shortcomings[shortcoming] += 1
         else:
             solutions.append(solution)
-            best = max(one.robustness for one in solutions)
+            best = max((one.robustness for one in solutions if not one.extrapolated), default=-math.inf)
             if len(solutions) >= count and (best >= ROBUST or len(solutions) >= 2 * count):
                 break
     if not solutions:
@@ -251,7 +265,7 @@ def _searched(
         if examined == 0:
             text = f"of all networks drawn for {regime} none lies within the bounds"
         raise _with_neighbour(InfeasibleDesignError(text, proven=False), regime, setting, seed)
-    ranked = list(_different(sorted(solutions, key=lambda one: -one.robustness)))
+    ranked = list(_different(sorted(solutions, key=lambda one: (one.extrapolated, -one.robustness))))
     best, *others = ranked if template is None else _cross_checked(ranked, regime, setting, template)
     return DesignResult(
         best.weights,

@@ -159,7 +159,7 @@ def trajectories(axes, numbers: Numbers, settings: Settings) -> None:
     needed = required_weights(ssn, target(times), constant, free={"E": "E", "I": "E"}, times=times).require()
     weights = {f"J.{to}{source}": Course(times, values, "mV") for (to, source), values in needed.items()}
     runs = {
-        "inputs": simulate(circuit, inputs, seed=settings.seed, progress=settings.progress),
+        "inputs": simulate(circuit, inputs, spikes=True, seed=settings.seed, progress=settings.progress),
         "connections": simulate(
             circuit,
             {name: Constant(level) for name, level in constant.items()},
@@ -194,8 +194,9 @@ def trajectories(axes, numbers: Numbers, settings: Settings) -> None:
     axes[1].set(xlabel="time (s)", title="F: what leads the network along it")
     for axis in axes:
         axis.legend(frameon=False, fontsize=7)
-    trains = simulate(circuit, inputs, duration=5 * min(repeats, 10), spikes=True, seed=settings.seed + 2)
-    found = autocorrelation_time(autocorrelation(trains, method="neuron", bin_width=0.02, maximum_lag=0.98)["E"])
+    found = autocorrelation_time(
+        autocorrelation(runs["inputs"], method="neuron", bin_width=0.02, maximum_lag=0.98)["E"]
+    )
     note = "the paper's trajectory is another one; this time is that of the inputs"
     if found.resolved:
         numbers.shown("time constant of the autocorrelation, E", "s", found.tau, 0.3, note=note)

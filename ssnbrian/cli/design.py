@@ -192,8 +192,6 @@ def execute(arguments: argparse.Namespace) -> tuple[str, dict[str, Any]]:
     )
     data = _data(result) | {"out": arguments.out, "figure": arguments.figure}
     lines = [str(result)]
-    if result.verification.found.get("extrapolated"):
-        lines.append("  beyond the rates that the power laws were fitted to: expect the spiking network to differ")
     if arguments.simulate:
         progress = TerminalProgress()
         simulation = verify_by_simulation(result, seed=arguments.seed, progress=progress)

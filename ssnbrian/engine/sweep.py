@@ -22,7 +22,6 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from ssnbrian.circuit import Circuit, InvalidInputError, SsnbrianError
-from ssnbrian.circuit.paths import write_text
 from ssnbrian.circuit.units import floats_of
 from ssnbrian.engine.build import ModelError, build, structure_key
 from ssnbrian.engine.cache import BuildCache, BuildEntry
@@ -47,6 +46,7 @@ from ssnbrian.engine.sweep_table import (
     run_rates,
     table_row,
     update_table,
+    write_under_lock,
 )
 from ssnbrian.engine.toolchain import CompilationError
 
@@ -272,7 +272,8 @@ def sweep(
     plans = plans_of(circuit, points, settings, chosen, seconds)
     manifest = manifest_of(circuit, plans, chosen, units or {}, seconds)
     state = _Sweeper(_prepared(folder), plans, chosen, manifest)
-    write_text(manifest_path(state.folder, manifest["sweep"]), json.dumps(manifest, indent=1))
+    with locked(state.folder / _LOCK):
+        write_under_lock(manifest_path(state.folder, manifest["sweep"]), json.dumps(manifest, indent=1))
     sync_folder(state.folder)
     state.resume()
     builds = BuildCache(Path(cache).absolute() if cache is not None else None)

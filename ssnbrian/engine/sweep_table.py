@@ -133,6 +133,13 @@ def _text(rows: Iterable[Mapping[str, str]]) -> str:
     return stream.getvalue()
 
 
+def write_under_lock(path: Path, text: str) -> None:
+    """Write a file whole and remove what killed processes left of it; the lock keeps others from writing it."""
+    for left in path.parent.glob(f"{path.name}.*.part"):
+        left.unlink(missing_ok=True)
+    write_text(path, text)
+
+
 def update_table(
     folder: Path, sweep: str, rows: list[dict[str, str]], load: Callable[[Path, str], Recording | None]
 ) -> None:
@@ -141,7 +148,7 @@ def update_table(
     if others is None:
         others = [row for row in rows_from_recordings(folder, load) if row["sweep"] != sweep]
     kept = [row for row in others if row["sweep"] != sweep]
-    write_text(folder / TABLE, _text(_uncontained([*kept, *rows])))
+    write_under_lock(folder / TABLE, _text(_uncontained([*kept, *rows])))
 
 
 def _uncontained(rows: list[dict[str, str]]) -> list[dict[str, str]]:
@@ -169,4 +176,4 @@ def rows_from_recordings(folder: Path, load: Callable[[Path, str], Recording | N
 
 def rewrite_table(folder: Path, load: Callable[[Path, str], Recording | None]) -> None:
     """Write the table anew from manifests and recordings."""
-    write_text(folder / TABLE, _text(_uncontained(rows_from_recordings(folder, load))))
+    write_under_lock(folder / TABLE, _text(_uncontained(rows_from_recordings(folder, load))))
