@@ -34,8 +34,8 @@ SPEEDS = (0.8, 0.2)  # mV/s per s, of the ramps past a fold
 PUBLISHED_PEAKS = {4000: (2.63, 20.0), 10000: (1.65, 16.3), 40000: (0.817, 10.4)}
 # Hz, of the self-consistent theory; integrals by quadrature and states by root finding give the same.
 SELF_CONSISTENT_PEAKS = {4000: 2.5640, 10000: 1.6100, 20000: 1.1295, 40000: 0.7908, 100000: 0.4921}
-# At the largest size the published data say 0.2107; Eq 14 solved with SciPy's quad and fsolve alone gives this.
-LARGEST_PEAK, PUBLISHED_LARGEST_PEAK = 0.21149, 0.2107
+# At the largest size the reference value 0.2107 is not what Eq 14 gives: SciPy's quad and fsolve alone give this.
+LARGEST_PEAK, REFERENCE_LARGEST_PEAK = 0.21149, 0.2107
 
 
 def root(neurons: int) -> float:
@@ -152,7 +152,7 @@ def supersaturation(axes, numbers: Numbers, settings: Settings) -> None:
         else:
             note = "against an independent solution of Eq 14, 0.21149 Hz"
             low, high = LARGEST_PEAK - 6e-5, LARGEST_PEAK + 6e-5
-            numbers.holds(what, "Hz", height, low, high, paper=PUBLISHED_LARGEST_PEAK, note=note)
+            numbers.holds(what, "Hz", height, low, high, paper=REFERENCE_LARGEST_PEAK, note=note)
     balanced = balanced_line(axes[1:], network, limits)
     count = float(balanced is not None)
     numbers.holds("balanced limits of the supersaturating network (none in the paper)", "1", count, high=0)
