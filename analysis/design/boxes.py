@@ -76,3 +76,20 @@ def batches(boxes: Boxes, rng: np.random.Generator, size: int = 256) -> Iterator
     """Points of the boxes, ``MOST_BATCHES`` arrays of shape (unknowns, size)."""
     for _ in range(MOST_BATCHES):
         yield boxes.draw(rng, size)
+
+
+def kept_within(
+    limits: tuple[float, float], lowest: np.ndarray, highest: np.ndarray, needed: str, words: dict[str, str], pair: str
+) -> np.ndarray:
+    """The boxes on which a weight between ``lowest`` and ``highest`` (mV, shape (boxes,)) meets its ``limits``.
+
+    Where none does, the violated inequality is put into ``words`` under its ``pair``; ``needed`` begins the sentence.
+    """
+    floor, ceiling = limits
+    kept = (lowest <= ceiling * (1 + 1e-9)) & (highest >= floor * (1 - 1e-9))
+    if not kept.any():
+        if np.all(lowest > ceiling):
+            words[pair] = f"{needed} >= {lowest.min():.4g} mV, above its bound of {ceiling:g} mV"
+        else:
+            words[pair] = f"{needed} <= {highest.max():.4g} mV, below its bound of {floor:g} mV"
+    return kept

@@ -14,7 +14,7 @@ from ssnbrian.circuit import Drive, InvalidInputError, PiecewiseLinear
 from ..conditions import condition
 from ..self_consistent import SelfConsistent
 from ..states import SteadyState
-from .boxes import DRAW_BOXES, PROOF_BOXES, Boxes, Requirement, batches, feasible_boxes
+from .boxes import DRAW_BOXES, PROOF_BOXES, Boxes, Requirement, batches, feasible_boxes, kept_within
 from .inverse import weight_at_state
 from .request import PAIRS, Candidate, InfeasibleDesignError, Regime, Setting, Verification, positive_number
 
@@ -178,16 +178,8 @@ class _Requirements:
         )
 
     def _within(self, pair: str, source: str, low: np.ndarray, high: np.ndarray) -> np.ndarray:
-        lowest, highest = self._weights(pair, low, high)
-        floor, ceiling = self.limits[pair]
-        kept = (lowest <= ceiling * (1 + 1e-9)) & (highest >= floor * (1 - 1e-9))
-        if not kept.any():
-            start = f"for {self.regime} {source} needs J_{pair}"
-            if np.all(lowest > ceiling):
-                self.words[pair] = f"{start} >= {lowest.min():.4g} mV, above its bound of {ceiling:g} mV"
-            else:
-                self.words[pair] = f"{start} <= {highest.max():.4g} mV, below its bound of {floor:g} mV"
-        return kept
+        needed = f"for {self.regime} {source} needs J_{pair}"
+        return kept_within(self.limits[pair], *self._weights(pair, low, high), needed, self.words, pair)
 
     def inhibition(self, low: np.ndarray, high: np.ndarray) -> np.ndarray:
         return self._within("IE", "Eq 6", low, high)

@@ -15,7 +15,7 @@ from ssnbrian.circuit import Drive, Ramp
 from ..conditions import condition
 from ..self_consistent import SelfConsistent
 from ..steady_state_search import steady_states_of_many
-from .boxes import DRAW_BOXES, PROOF_BOXES, Boxes, batches, feasible_boxes
+from .boxes import DRAW_BOXES, PROOF_BOXES, Boxes, batches, feasible_boxes, kept_within
 from .inverse import weight_at_state
 from .ramp import RampBranch, ramp_branch
 from .request import Candidate, InfeasibleDesignError, Regime, Setting, Verification, positive_number
@@ -212,15 +212,8 @@ class _Requirements:
         return self._within("EE", "Eq 5", *self._J_EE(low, high))
 
     def _within(self, pair: str, source: str, lowest: np.ndarray, highest: np.ndarray) -> np.ndarray:
-        floor, ceiling = self.limits[pair]
-        kept = (lowest <= ceiling * (1 + 1e-9)) & (highest >= floor * (1 - 1e-9))
-        if not kept.any():
-            at = f"for {self.regime} {source} needs J_{pair}"
-            if np.all(lowest > ceiling):
-                self.words[pair] = f"{at} >= {lowest.min():.4g} mV, above its bound of {ceiling:g} mV"
-            else:
-                self.words[pair] = f"{at} <= {highest.max():.4g} mV, below its bound of {floor:g} mV"
-        return kept
+        needed = f"for {self.regime} {source} needs J_{pair}"
+        return kept_within(self.limits[pair], lowest, highest, needed, self.words, pair)
 
     def stable(self, low: np.ndarray, high: np.ndarray) -> np.ndarray:
         """Stability at the peak: D falls with J_EE, grows with J_EI and J_IE, is linear in J_II and the gain of I."""

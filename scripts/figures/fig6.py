@@ -34,7 +34,7 @@ SPEEDS = (0.8, 0.2)  # mV/s per s, of the ramps past a fold
 PUBLISHED_PEAKS = {4000: (2.63, 20.0), 10000: (1.65, 16.3), 40000: (0.817, 10.4)}
 # Hz, of the self-consistent theory; integrals by quadrature and states by root finding give the same.
 SELF_CONSISTENT_PEAKS = {4000: 2.5640, 10000: 1.6100, 20000: 1.1295, 40000: 0.7908, 100000: 0.4921}
-# At the largest size the reference value 0.2107 is not what Eq 14 gives: SciPy's quad and fsolve alone give this.
+# At the largest size the reference value 0.2107 is not what Eq 14 gives; this is (see tests/oracle/test_peaks.py).
 LARGEST_PEAK, REFERENCE_LARGEST_PEAK = 0.21149, 0.2107
 
 

@@ -2,11 +2,15 @@
 
 import numpy as np
 import pytest
+from scipy.integrate import quad
+from scipy.optimize import fsolve, minimize_scalar
+from scipy.special import erfcx
 from ssnbrian.analysis import SSN, PowerLaw, SelfConsistent
 from ssnbrian.analysis.peaks import measured_peak, theoretical_peak
 from ssnbrian.models.papers import ekelmans2023
 
 from ssnbrian.circuit import InvalidInputError
+from ssnbrian.circuit.transforms import scaled_to
 
 LAWS = ekelmans2023.PUBLISHED_POWER_LAWS
 TRANSFER = {"E": PowerLaw(*LAWS[3.0, 20.0]), "I": PowerLaw(*LAWS[3.0, 10.0])}
@@ -25,6 +29,44 @@ def test_peak_of_the_self_consistent_theory():
     assert found.state.rates["E"] == pytest.approx(2.5640, abs=6e-5)
     assert found.state.rates["I"] == pytest.approx(0.8208, abs=6e-5)
     assert found.mu_ext == pytest.approx(18.745, abs=2e-3)
+
+
+def ricciardi_by_quadrature(mu, sigma, tau):
+    """Eq 9 for threshold 1 and reset 0 mV by adaptive quadrature."""
+    ends = [(v - mu * tau) / (sigma * np.sqrt(tau)) for v in (0, 1)]
+    integral, _ = quad(lambda z: erfcx(-z), *ends, epsabs=1e-13, epsrel=1e-12, limit=200)
+    return 1 / (tau * np.sqrt(np.pi) * integral)
+
+
+def test_peak_of_half_a_million_neurons_by_quadrature_and_fsolve():
+    """Fig 6B at its largest size, from Eq 9, 12 and 14 written out here; the logarithms of the rates are solved for."""
+    neurons = 503572
+    growth = neurons / 4000
+    in_degrees = np.round(np.array([[195, 200], [825, 100]]) * growth)
+    weights = np.array([[2, 12], [6, 1]]) * np.sqrt(growth)
+    variances = weights**2 / in_degrees
+
+    def rates(mu, start):
+        def residual(logarithms):
+            nu = np.exp(logarithms)
+            means = weights @ (nu * [1, -1]) + mu
+            noises = np.sqrt(9 + variances @ nu)
+            found = [ricciardi_by_quadrature(*one) for one in zip(means, noises, (0.02, 0.01), strict=True)]
+            return np.log(found) - logarithms
+
+        return fsolve(residual, start, xtol=1e-12)
+
+    state = np.log([0.2, 0.01])
+    for mu in np.linspace(-5, 1, 13):
+        state = rates(mu, state)
+    best = minimize_scalar(
+        lambda mu: -np.exp(rates(mu, state)[0]), bounds=(0.7, 1.5), method="bounded", options={"xatol": 1e-7}
+    )
+    theory = SelfConsistent.from_circuit(scaled_to(ekelmans2023.supersaturating(), neurons))
+    found = theoretical_peak(theory, (-3, 5), 1.0, points=9)
+    assert found.state.rates["E"] == pytest.approx(-best.fun, rel=1e-7)
+    assert -best.fun == pytest.approx(0.21149, abs=1e-5)
+    assert found.mu_ext == pytest.approx(best.x, abs=1e-2)
 
 
 def test_a_rate_that_only_grows_has_no_peak():
