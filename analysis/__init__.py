@@ -12,9 +12,12 @@ if TYPE_CHECKING:
     from .balanced import BalancedLimit
     from .bifurcation import BifurcationDiagram, bifurcation_diagram
     from .comparison import Comparison, compare
+    from .efficacy import Efficacy, efficacy_of
     from .fold_continuation import fold_curve, hopf_curve
     from .inverse_design import inputs_for_trajectory, required_weights, stable_along
+    from .plastic_folds import plastic_regime_map
     from .power_law import PowerLaw, fit_power_law, fit_transfer
+    from .rate_model_analysis import RateSystem, fixed_points, hopf_points, trajectory
     from .reduction import Reduction
     from .self_consistent import SelfConsistent
     from .sensitivity import Sensitivities, sensitivities
@@ -26,7 +29,9 @@ _HOMES = {
     "BalancedLimit": "balanced",
     "BifurcationDiagram": "bifurcation",
     "Comparison": "comparison",
+    "Efficacy": "efficacy",
     "PowerLaw": "power_law",
+    "RateSystem": "rate_model_analysis",
     "Reduction": "reduction",
     "SelfConsistent": "self_consistent",
     "Sensitivities": "sensitivity",
@@ -34,21 +39,28 @@ _HOMES = {
     "SteadyStates": "states",
     "bifurcation_diagram": "bifurcation",
     "compare": "comparison",
+    "efficacy_of": "efficacy",
     "fit_power_law": "power_law",
     "fit_transfer": "power_law",
+    "fixed_points": "rate_model_analysis",
     "fold_curve": "fold_continuation",
     "hopf_curve": "fold_continuation",
+    "hopf_points": "rate_model_analysis",
     "inputs_for_trajectory": "inverse_design",
+    "plastic_regime_map": "plastic_folds",
     "required_weights": "inverse_design",
     "sensitivities": "sensitivity",
     "stable_along": "inverse_design",
+    "trajectory": "rate_model_analysis",
 }
 __all__ = [
     "SSN",
     "BalancedLimit",
     "BifurcationDiagram",
     "Comparison",
+    "Efficacy",
     "PowerLaw",
+    "RateSystem",
     "Reduction",
     "SelfConsistent",
     "Sensitivities",
@@ -56,14 +68,19 @@ __all__ = [
     "SteadyStates",
     "bifurcation_diagram",
     "compare",
+    "efficacy_of",
     "fit_power_law",
     "fit_transfer",
+    "fixed_points",
     "fold_curve",
     "hopf_curve",
+    "hopf_points",
     "inputs_for_trajectory",
+    "plastic_regime_map",
     "required_weights",
     "sensitivities",
     "stable_along",
+    "trajectory",
 ]
 
 

@@ -13,6 +13,7 @@ from .transfer import mean_input, rate
 __all__ = ["PowerLaw", "fit_power_law", "fit_transfer"]
 
 _MINIMUM_POINTS = 4
+_LARGEST_LOGARITHM = 650.0  # beyond it exp and a power of a float overflow
 # Starts of the fit: (distance of b below the top of the data in units of the firing range, exponent). Broad
 # convex data end in the first, steep data in the others; all of them cost a few milliseconds.
 _STARTS = ((1.0, 2.0), (1.3, 3.0), (2.0, 4.0), (4.0, 8.0))
@@ -161,6 +162,11 @@ def fit_power_law(mu, rates, maximum_rate=10.0):
             "a fit needs rates that rise from zero with growing slope"
         )
     span = length / per_reach  # top - b
+    if abs(n * math.log(span)) > _LARGEST_LOGARITHM:
+        raise ValueError(
+            f"these points have no supralinear power law: with the best exponent, {n:.4g}, the factor a is too large "
+            "or too small for a number; a fit needs rates that rise from zero with growing slope"
+        )
     return PowerLaw(
         a=size * height / span**n,
         b=top - span,

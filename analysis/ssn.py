@@ -15,10 +15,12 @@ from .balanced import balanced_limit
 from .box_search import BoxRoots
 from .characteristic import TwoPopulationSSN
 from .conditions import condition
+from .efficacy import Efficacy, efficacy_of, efficacy_refusal
 from .folds import Folds, folds
 from .linear_response import excitation_falls, excitation_unstable, input_direction, linear_spectrum
 from .many_populations import ManyPopulationSSN, states_of_many_populations
 from .mean_field import lif_numbers, recognise_lif, sorted_by_kind
+from .plastic_network import PlasticSSN, states_of_plastic_network
 from .poisson_inputs import PoissonInputs
 from .power_law import PowerLaw, fit_transfer
 from .reduction import NotApplicableError, Reduction
@@ -37,13 +39,26 @@ def _fitted(circuit: Circuit, population: Population) -> PowerLaw:
         ) from None
 
 
-def _network(laws: list[PowerLaw], weights: np.ndarray, kinds: tuple[str, ...]) -> TwoPopulationSSN | ManyPopulationSSN:
-    if kinds == _PAIR:
+def _network(
+    laws: list[PowerLaw],
+    weights: np.ndarray,
+    kinds: tuple[str, ...],
+    efficacies: tuple[tuple[Efficacy | None, ...], ...],
+) -> TwoPopulationSSN | ManyPopulationSSN | PlasticSSN:
+    plastic = any(one is not None for row in efficacies for one in row)
+    if kinds == _PAIR and not plastic:
         E, I = laws
         return TwoPopulationSSN(E.a, E.b, E.n, I.a, I.b, I.n, *weights.ravel().tolist())
     signs = np.array([1.0 if kind == "excitatory" else -1.0 for kind in kinds])
     a, b, n = (np.array([getattr(law, name) for law in laws]) for name in "abn")
-    return ManyPopulationSSN(a, b, n, weights * signs)
+    static = ManyPopulationSSN(a, b, n, weights * signs)
+    return PlasticSSN(static, efficacies) if plastic else static
+
+
+def _efficacies(circuit: Circuit, names: tuple[str, ...]) -> tuple[tuple[Efficacy | None, ...], ...]:
+    """Of every projection between the populations ``names``, [target][source]."""
+    found = {(one.target, one.source): efficacy_of(one) for one in circuit.projections if one.source in names}
+    return tuple(tuple(found.get((target, source)) for source in names) for target in names)
 
 
 @final
@@ -53,7 +68,9 @@ class SSN(Reduction):
 
     For one excitatory and one inhibitory population (an E-I pair) ``network`` is a `TwoPopulationSSN`, all states are
     found through the characteristic function, and conditions and folds exist. For any other circuit it is a
-    `ManyPopulationSSN`, and all states are found by branch and prune.
+    `ManyPopulationSSN`, and all states are found by branch and prune. With short-term plasticity it is a `PlasticSSN`,
+    whose weights depend on the rate of their source; states are found in the same way, the eigenvalues are those of the
+    rates and the variables of the synapses together, and the conditions that need constant weights do not apply.
 
     Attributes
     ----------
@@ -72,7 +89,7 @@ class SSN(Reduction):
     name: ClassVar[str] = "ssn"
     populations: tuple[str, ...]
     transfer: tuple[PowerLaw, ...]
-    network: TwoPopulationSSN | ManyPopulationSSN
+    network: TwoPopulationSSN | ManyPopulationSSN | PlasticSSN
     tau_population: tuple[float, ...]
     kinds: tuple[str, ...] = _PAIR
     maximum_rate: float = 1000.0
@@ -80,7 +97,14 @@ class SSN(Reduction):
 
     @classmethod
     def refusal(cls, circuit: Circuit) -> str | None:
-        """None: with a transfer function per population every circuit has an SSN."""
+        """Why the rates do not fix the weights (spike-timing plasticity), or None for every other circuit."""
+        inputs = [one.name for one in circuit.inputs]
+        for projection in circuit.projections:
+            reason = efficacy_refusal(projection)
+            if reason is None and projection.source in inputs and efficacy_of(projection) is not None:
+                reason = f"the synapses {projection.name} of an input population are plastic, which is not treated"
+            if reason is not None:
+                return reason
         return None
 
     @classmethod
@@ -104,7 +128,9 @@ class SSN(Reduction):
         Raises
         ------
         InvalidInputError : a transfer function is missing for a neuron that is not a leaky integrate-and-fire one.
+        NotApplicableError : with :meth:`refusal`.
         """
+        cls.require(circuit)
         ordered, weights = sorted_by_kind(circuit)
         laws, taus = [], []
         for population in ordered:
@@ -131,8 +157,8 @@ class SSN(Reduction):
         limit = float(floats_of(maximum_rate, "Hz", "maximum_rate"))
         if limit <= 0:
             raise InvalidInputError(f"maximum_rate must be positive, got {limit:g} Hz")
-        network = _network(laws, weights, kinds)
         names = tuple(one.name for one in ordered)
+        network = _network(laws, weights, kinds, _efficacies(circuit, names))
         inputs = PoissonInputs.of_circuit(circuit, names)
         return cls(names, tuple(laws), network, tuple(taus), kinds, limit, inputs)
 
@@ -141,8 +167,12 @@ class SSN(Reduction):
         """The network of one excitatory and one inhibitory population.
 
         Raises :class:`NotApplicableError` for any other circuit: conditions, characteristic function and folds are
-        derived for an E-I pair.
+        derived for an E-I pair of constant weights.
         """
+        if isinstance(self.network, PlasticSSN):
+            raise NotApplicableError(
+                "this is derived for constant weights; those of plastic synapses depend on the rates"
+            )
         if not isinstance(self.network, TwoPopulationSSN):
             raise NotApplicableError(
                 f"this is derived for one excitatory and one inhibitory population; the SSN has "
@@ -179,6 +209,9 @@ class SSN(Reduction):
         if isinstance(self.network, TwoPopulationSSN):
             found = steady_state_roots(self.network, *external)
             inputs = found.inputs
+        elif isinstance(self.network, PlasticSSN):
+            found = states_of_plastic_network(self.network, external, self.maximum_rate)
+            inputs = self.network.recurrent(found.rates) + external
         else:
             found = states_of_many_populations(self.network, external, self.maximum_rate)
             inputs = found.rates @ self.network.weights.T + external
@@ -188,8 +221,12 @@ class SSN(Reduction):
 
     def _state(self, rates: np.ndarray, inputs: np.ndarray, direction: np.ndarray) -> SteadyState:
         gains = self.network.gains(rates)
-        slopes = gains[:, None] * self.network.weights
-        spectrum = linear_spectrum(slopes, self.tau_population)
+        if isinstance(self.network, PlasticSSN):
+            slopes = self.network.slopes(rates)
+            spectrum = np.linalg.eigvals(self.network.linearisation(rates, self.tau_population)).astype(complex)
+        else:
+            slopes = gains[:, None] * self.network.weights
+            spectrum = linear_spectrum(slopes, self.tau_population)
         isn, supersaturating = self._regime(rates, direction, slopes, gains)
         return SteadyState(
             rates=self.by_population(rates),
@@ -211,13 +248,21 @@ class SSN(Reduction):
             falls = rates[0] > 0 and condition("supersaturation").evaluate(values)
             saddle = condition("saddle").evaluate(values)
             return bool(condition("inhibition_stabilized").evaluate(values)), bool(falls and not saddle)
-        return excitation_unstable(slopes, self.kinds), excitation_falls(slopes, gains * direction, self.kinds)
+        falls = excitation_falls(slopes, gains * direction, self.kinds)
+        if isinstance(self.network, PlasticSSN):
+            return self.network.excitation_unstable(rates, self.tau_population, self.kinds), falls
+        return excitation_unstable(slopes, self.kinds), falls
 
     def folds(self, ratio: float = 1.0, mu_ext: tuple[float, float] | None = None) -> Folds:
         """All folds in mu_ext at this ratio (F = F' = 0).
 
-        :class:`NotApplicableError` unless an E-I pair whose input populations, if any, are silent by default.
+        With plastic synapses they are traced, see `plastic_folds`. :class:`NotApplicableError` unless an E-I pair, or
+        plastic, whose input populations, if any, are silent by default.
         """
+        if isinstance(self.network, PlasticSSN):
+            from .plastic_folds import plastic_folds
+
+            return plastic_folds(self, ratio, mu_ext)
         return folds(self.pair_driven_by_mu_ext, ratio, mu_ext)
 
     def required_inputs(self, rates: Mapping[str, float]) -> dict[str, float]:
@@ -240,6 +285,8 @@ class SSN(Reduction):
             values = self.values(rate_E=rates[..., 0], rate_I=rates[..., 1])
             return np.stack([condition(f"required_mu_ext_{one}").evaluate(values) for one in "EI"], axis=-1)
         totals = [law.inverse(rates[..., index]) for index, law in enumerate(self.transfer)]
+        if isinstance(self.network, PlasticSSN):
+            return np.stack(totals, axis=-1) - self.network.recurrent(rates)
         return np.stack(totals, axis=-1) - rates @ self.network.weights.T
 
     def conditions(self, ratio: float = 1.0) -> dict[str, dict[str, Any]]:
@@ -247,8 +294,8 @@ class SSN(Reduction):
 
         Returns ``supersaturation`` {possible, threshold_rate_I (Hz or None)}, ``isn`` {threshold_rate_E} and
         ``balanced`` {exists, stable} for an E-I pair. Of these, a circuit with one excitatory and other than one
-        inhibitory population has ``isn``, and a circuit with several or no excitatory populations none: their
-        states say whether they are inhibition-stabilized or supersaturate.
+        inhibitory population has ``isn``, and a circuit with several or no excitatory populations, or with plastic
+        synapses, none: their states say whether they are inhibition-stabilized or supersaturate.
         """
         if ratio < 0:
             raise InvalidInputError(f"ratio must not be negative, got {ratio:g}")
@@ -257,7 +304,7 @@ class SSN(Reduction):
             return float(number) if np.isfinite(number) else None
 
         if not isinstance(self.network, TwoPopulationSSN):
-            if self.kinds.count("excitatory") != 1:
+            if isinstance(self.network, PlasticSSN) or self.kinds.count("excitatory") != 1:
                 return {}
             law = self.transfer[0]
             only = {"a_E": law.a, "b_E": law.b, "n_E": law.n, "J_EE": self.network.weights[0, 0]}

@@ -5,12 +5,31 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from ssnbrian.models.adaptation import SPIKE_ADAPTATION
 from ssnbrian.models.interneurons import interneurons
+from ssnbrian.models.neurons.hodgkin_huxley import HODGKIN_HUXLEY
+from ssnbrian.models.neurons.integrate_and_fire import (
+    ADEX,
+    ESCAPE_NOISE,
+    EXPONENTIAL_IF,
+    IZHIKEVICH,
+    LEAKY,
+    QUADRATIC_IF,
+)
 from ssnbrian.models.neurons.lif import LIF, LIF_REFRACTORY
+from ssnbrian.models.noise import WHITE_NOISE
 from ssnbrian.models.papers import ekelmans2023
-from ssnbrian.models.synapses.current import DELTA, EXPONENTIAL
+from ssnbrian.models.plasticity.short_term import (
+    DEPRESSION,
+    FACILITATION,
+    FACILITATION_DEPRESSION,
+    TSODYKS_MARKRAM,
+)
+from ssnbrian.models.plasticity.spike_timing import HEBBIAN, PAIR_STDP, TRIPLET_STDP
+from ssnbrian.models.synapses.conductance import CONDUCTANCE_EXCITATORY, CONDUCTANCE_INHIBITORY, NMDA
+from ssnbrian.models.synapses.current import ALPHA, DELTA, EXPONENTIAL
 
-from ssnbrian.circuit import Circuit, InvalidInputError, TemplateLibrary
+from ssnbrian.circuit import Adaptation, Circuit, InvalidInputError, Noise, Plasticity, TemplateLibrary
 from ssnbrian.circuit import load_circuit as read_circuit
 from ssnbrian.circuit.errors import nearest
 
@@ -26,9 +45,37 @@ CIRCUITS: Mapping[str, Callable[[], Circuit]] = {
         interneurons,
     )
 }
+NEURONS = (
+    LIF,
+    LIF_REFRACTORY,
+    LEAKY,
+    ESCAPE_NOISE,
+    EXPONENTIAL_IF,
+    QUADRATIC_IF,
+    ADEX,
+    IZHIKEVICH,
+    HODGKIN_HUXLEY,
+)
+SYNAPSES = (DELTA, EXPONENTIAL, ALPHA, CONDUCTANCE_EXCITATORY, CONDUCTANCE_INHIBITORY, NMDA)
+#: Parts that are joined to a neuron (adaptation, noise) or to a synapse (plasticity).
+ADAPTATION: Mapping[str, Adaptation] = {part.name: part for part in (SPIKE_ADAPTATION,)}
+NOISE: Mapping[str, Noise] = {part.name: part for part in (WHITE_NOISE,)}
+PLASTICITY: Mapping[str, Plasticity] = {
+    part.name: part
+    for part in (
+        DEPRESSION,
+        FACILITATION,
+        FACILITATION_DEPRESSION,
+        TSODYKS_MARKRAM,
+        PAIR_STDP,
+        TRIPLET_STDP,
+        HEBBIAN,
+    )
+}
 TEMPLATES = TemplateLibrary(
-    neurons={model.name: model for model in (LIF, LIF_REFRACTORY)},
-    synapses={model.name: model for model in (DELTA, EXPONENTIAL)},
+    neurons={model.name: model for model in NEURONS},
+    synapses={model.name: model for model in SYNAPSES},
+    parts={**ADAPTATION, **NOISE, **PLASTICITY},
 )
 
 

@@ -9,6 +9,18 @@ DELTA = SynapseModel(
     source="Ekelmans, Kraynyukova, Tchumatchenko 2023, Eq 10",
 )
 
+ALPHA = SynapseModel(
+    name="alpha",
+    target_equations="""
+dmu_filtered/dt = (mu_rising - mu_filtered)/tau_synapse : volt/second
+dmu_rising/dt = -mu_rising/tau_synapse : volt/second""",
+    current="mu_filtered",
+    on_pre="mu_rising_post += weight/tau_synapse",
+    parameters=(Parameter("tau_synapse", "ms", "5 ms", "time from a spike to the peak of its input"),),
+    explanation="each spike adds an input of area weight that rises and falls as an alpha function",
+    source="Rall 1967, J Neurophysiol 30",
+)
+
 EXPONENTIAL = SynapseModel(
     name="exponential",
     target_equations="dmu_filtered/dt = -mu_filtered/tau_synapse : volt/second",

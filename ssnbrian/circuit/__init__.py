@@ -1,6 +1,7 @@
 """The description: circuits, templates, drives and recordings as plain frozen values."""
 
 from ssnbrian.circuit.circuit import Circuit, InputPopulation, Population, Projection
+from ssnbrian.circuit.composition import Adaptation, Cell, Noise, Plasticity
 from ssnbrian.circuit.drive import Constant, Course, Drive, PiecewiseLinear, Ramp, Samples, Staircase
 from ssnbrian.circuit.errors import InvalidInputError, SsnbrianError, UnitError
 from ssnbrian.circuit.recording import Recording
@@ -16,8 +17,10 @@ from ssnbrian.circuit.toml import TemplateLibrary, circuit_from_toml, circuit_to
 from ssnbrian.circuit.units import Value, parse_value
 
 __all__ = [
+    "Adaptation",
     "AllToAll",
     "Bernoulli",
+    "Cell",
     "Circuit",
     "Constant",
     "Course",
@@ -26,8 +29,10 @@ __all__ = [
     "InputPopulation",
     "InvalidInputError",
     "NeuronModel",
+    "Noise",
     "Parameter",
     "PiecewiseLinear",
+    "Plasticity",
     "Population",
     "Projection",
     "Ramp",

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ssnbrian.circuit.circuit import Circuit, Population, Projection
-    from ssnbrian.circuit.templates import NeuronModel, SynapseModel
+    from ssnbrian.circuit.composition import Adaptation, Noise, Plasticity
+    from ssnbrian.circuit.templates import NeuronModel, Parameter, SynapseModel
 
 
 def _population_lines(population: Population) -> list[str]:
@@ -29,26 +31,46 @@ def _projection_line(circuit: Circuit, projection: Projection) -> str:
 
 def neuron_card(neuron: NeuronModel) -> str:
     """Equations, parameters and source of a neuron model."""
-    lines = [f"{neuron.name}: {neuron.explanation}"]
-    lines += [f"    {line.strip()}" for line in neuron.equations.strip().splitlines()]
-    lines += [f"    threshold  {neuron.threshold}", f"    reset      {neuron.reset}"]
-    for parameter in neuron.parameters:
-        default = "required" if parameter.default is None else parameter.default
-        lines.append(f"    {parameter.name:<10} {default:<15} {parameter.explanation}")
-    return "\n".join([*lines, f"    source: {neuron.source}"] if neuron.source else lines)
+    texts = {"": neuron.equations, "threshold": neuron.threshold, "reset": neuron.reset}
+    return _card(neuron, texts | {"refractory": neuron.refractory or ""})
+
+
+def part_card(part: Adaptation | Noise | Plasticity) -> str:
+    """What a part adds, its parameters and its source."""
+    from ssnbrian.circuit.composition import Adaptation, Noise
+
+    if isinstance(part, Noise):
+        return _card(part, {"adds": f"{part.amplitude}*xi"})
+    if isinstance(part, Adaptation):
+        return _card(part, {"adds": part.term, "": part.equations, "reset": part.on_spike})
+    order = {"on_pre": part.before, "then": f"weight*({part.efficacy}) is transmitted", "finally": part.after}
+    return _card(part, {"": part.equations, **order, "on_post": part.on_post})
+
+
+def _card(model: Any, texts: Mapping[str, str]) -> str:
+    """Name, texts by their key, parameters and source."""
+    lines = [f"{model.name}: {model.explanation}"]
+    for key, text in texts.items():
+        for number, line in enumerate(text.strip().splitlines()):
+            lines.append(f"    {key if number == 0 else '':<10} {line.strip()}" if key else f"    {line.strip()}")
+    lines += _parameter_lines(model.parameters)
+    return "\n".join([*lines, f"    source: {model.source}"] if model.source else lines)
+
+
+def _parameter_lines(parameters: tuple[Parameter, ...]) -> list[str]:
+    width = max((len(one.name) for one in parameters), default=0)
+    defaults = ["required" if one.default is None else one.default for one in parameters]
+    second = max((len(one) for one in defaults), default=0)
+    return [
+        f"    {one.name:<{width}}  {default:<{second}}  {one.explanation}"
+        for one, default in zip(parameters, defaults, strict=True)
+    ]
 
 
 def synapse_card(synapse: SynapseModel) -> str:
     """Equations, parameters and source of a synapse model."""
-    lines = [f"{synapse.name}: {synapse.explanation}"]
-    lines += [f"    {line.strip()}" for line in synapse.target_equations.strip().splitlines()]
-    lines.append(f"    on_pre     {synapse.on_pre}")
-    if synapse.delay:
-        lines.append(f"    delay      {synapse.delay}")
-    for parameter in synapse.parameters:
-        default = "required" if parameter.default is None else parameter.default
-        lines.append(f"    {parameter.name:<10} {default:<15} {parameter.explanation}")
-    return "\n".join([*lines, f"    source: {synapse.source}"] if synapse.source else lines)
+    texts = {"": f"{synapse.target_equations}\n{synapse.equations}", "on_pre": synapse.on_pre}
+    return _card(synapse, texts | {"on_post": synapse.on_post, "delay": synapse.delay or ""})
 
 
 def circuit_card(circuit: Circuit) -> str:

@@ -166,15 +166,22 @@ class NeuronModel:
             f"neuron model {self.name}: unknown parameter '{name}'. {nearest(name, [p.name for p in self.parameters])}"
         )
 
+    def __add__(self, part: Any) -> Any:
+        from ssnbrian.circuit.composition import join
+
+        return join(self, part)
+
 
 @dataclass(frozen=True)
 class SynapseModel:
     """A synapse as Brian2 text; ``weight`` (mV) is the area of the postsynaptic potential's input.
 
-    Each presynaptic spike adds ``weight`` (signed, in mV) in total to the time integral of the target's input.
-    ``on_pre`` acts on the target and may use ``weight`` and the parameters. Where ``current`` is given it is the
-    name of a state variable of the target, declared by ``target_equations``, that adds to ``mu_synaptic``.
-    ``delay`` is the Brian2 expression of each synapse's delay, or None for no delay.
+    Each presynaptic spike adds ``weight`` (signed, in mV) in total to the time integral of the target's input, for
+    conductances as long as the membrane is at their reference potential. ``on_pre`` acts on the target and may use
+    ``weight`` and the parameters. Where ``current`` is given it is the name of a variable, declared by
+    ``target_equations``, that adds to ``mu_synaptic``; ``target_equations`` may use the target's membrane, ``v``.
+    ``equations`` are those of each synapse's own variables, which start from ``initial``; ``on_post`` acts at the
+    target's spikes. ``delay`` is the Brian2 expression of each synapse's delay, or None for no delay.
     """
 
     name: str
@@ -185,16 +192,28 @@ class SynapseModel:
     delay: str | None = None
     explanation: str = ""
     source: str = ""
+    equations: str = ""
+    on_post: str = ""
+    initial: tuple[tuple[str, str], ...] = ()
 
     def __post_init__(self) -> None:
         check_name(self.name, "synapse model")
         object.__setattr__(self, "parameters", tuple(self.parameters))
-        _strip_texts(self, ("on_pre", "target_equations", "delay", "explanation", "source"))
+        object.__setattr__(self, "initial", tuple(tuple(pair) for pair in self.initial))
+        texts = ("on_pre", "on_post", "equations", "target_equations", "delay", "explanation", "source")
+        _strip_texts(self, texts)
         _check_parameters(self.parameters, f"synapse model {self.name}", _TAKEN_IN_SYNAPSES)
+        for variable, _ in self.initial:
+            check_name(variable, f"synapse model {self.name}: initial state")
         if (self.current is None) != (not self.target_equations.strip()):
             raise InvalidInputError(
                 f"synapse model {self.name}: 'current' and 'target_equations' go together; one of them is missing"
             )
+
+    def __add__(self, part: Any) -> Any:
+        from ssnbrian.circuit.composition import join
+
+        return join(self, part)
 
 
 @dataclass(frozen=True)

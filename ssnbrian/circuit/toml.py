@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from ssnbrian.circuit.circuit import Circuit, InputPopulation, Population, Projection
+from ssnbrian.circuit.composition import join
 from ssnbrian.circuit.drive import Drive
 from ssnbrian.circuit.errors import InvalidInputError, nearest
 from ssnbrian.circuit.templates import (
@@ -31,10 +32,11 @@ from ssnbrian.circuit.units import Value, value_of
 
 @dataclass(frozen=True)
 class TemplateLibrary:
-    """Neuron and synapse models that a file may name without defining them."""
+    """Models that a file may name without defining them, and parts to join to them (``lif + spike_adaptation``)."""
 
     neurons: Mapping[str, NeuronModel] = field(default_factory=dict)
     synapses: Mapping[str, SynapseModel] = field(default_factory=dict)
+    parts: Mapping[str, Any] = field(default_factory=dict)
 
 
 _NEURON_TEXTS = (
@@ -48,8 +50,17 @@ _NEURON_TEXTS = (
     "explanation",
     "source",
 )
-_EMPTY_BY_DEFAULT = ("explanation", "source", "target_equations")
-_SYNAPSE_TEXTS = ("on_pre", "target_equations", "current", "delay", "explanation", "source")
+_EMPTY_BY_DEFAULT = ("explanation", "source", "target_equations", "on_post")
+_SYNAPSE_TEXTS = (
+    "on_pre",
+    "on_post",
+    "equations",
+    "target_equations",
+    "current",
+    "delay",
+    "explanation",
+    "source",
+)
 
 
 def _json(value: Any) -> str:
@@ -88,11 +99,11 @@ def _template_lines(kind: str, model: NeuronModel | SynapseModel, texts: tuple[s
     yield f"\n[{kind}.{model.name}]"
     for key in texts:
         value = getattr(model, key)
-        if value or (value is not None and key not in _EMPTY_BY_DEFAULT):
+        unneeded = key in _EMPTY_BY_DEFAULT or (key == "equations" and isinstance(model, SynapseModel))
+        if value or (value is not None and not unneeded):
             yield _text_line(key, value)
-    if isinstance(model, NeuronModel):
-        for variable, expression in model.initial:
-            yield _line(f"initial.{variable}", expression)
+    for variable, expression in model.initial:
+        yield _line(f"initial.{variable}", expression)
     yield from _parameter_lines(model.parameters)
 
 
@@ -177,6 +188,11 @@ def _read_parameters(reader: TableReader) -> tuple[Parameter, ...]:
     return tuple(parameters)
 
 
+def _read_initial(reader: TableReader) -> tuple[tuple[str, str], ...]:
+    table = TableReader(reader.take("initial", dict, {}), f"{reader.where}.initial")
+    return tuple((variable, table.take(variable, str)) for variable in list(table.table))
+
+
 def _read_neuron(name: str, table: Any) -> NeuronModel:
     reader = TableReader(table, f"[neurons.{name}]")
     texts = {key: reader.take(key, str) for key in ("equations", "threshold", "reset")}
@@ -184,9 +200,7 @@ def _read_neuron(name: str, table: Any) -> NeuronModel:
         value = reader.take(key, str, None)
         if value is not None:
             texts[key] = value
-    table = TableReader(reader.take("initial", dict, {}), f"{reader.where}.initial")
-    initial = tuple((variable, table.take(variable, str)) for variable in list(table.table))
-    parameters = _read_parameters(reader)
+    initial, parameters = _read_initial(reader), _read_parameters(reader)
     reader.finish()
     return NeuronModel(name=name, parameters=parameters, initial=initial, **texts)
 
@@ -198,9 +212,9 @@ def _read_synapse(name: str, table: Any) -> SynapseModel:
         value = reader.take(key, str, None)
         if value is not None:
             texts[key] = value
-    parameters = _read_parameters(reader)
+    initial, parameters = _read_initial(reader), _read_parameters(reader)
     reader.finish()
-    return SynapseModel(name=name, parameters=parameters, **texts)
+    return SynapseModel(name=name, parameters=parameters, initial=initial, **texts)
 
 
 def _pick(name: str, models: Mapping[str, Any], where: str, what: str) -> Any:
@@ -209,9 +223,20 @@ def _pick(name: str, models: Mapping[str, Any], where: str, what: str) -> Any:
     return models[name]
 
 
-def _read_population(name: str, table: Any, neurons: Mapping[str, NeuronModel]) -> Population:
+def _joined(text: str, models: Mapping[str, Any], parts: Mapping[str, Any], where: str, what: str) -> Any:
+    """The model of a name, or of a sum of names such as ``lif + white_noise``."""
+    first, *others = (name.strip() for name in text.split("+"))
+    model = _pick(first, models, where, what)
+    for name in others:
+        model = join(model, _pick(name, parts, where, "part"))
+    return model
+
+
+def _read_population(
+    name: str, table: Any, neurons: Mapping[str, NeuronModel], parts: Mapping[str, Any]
+) -> Population:
     reader = TableReader(table, f"[populations.{name}]")
-    model = _pick(reader.take("neuron", str), neurons, reader.where, "neuron model")
+    model = _joined(reader.take("neuron", str), neurons, parts, reader.where, "neuron model")
     size, kind = reader.take("size", int), reader.take("kind", str, "excitatory")
     parameters = {}
     for parameter in model.parameters:
@@ -241,14 +266,14 @@ def _read_rule(reader: TableReader) -> ConnectionRule:
 
 
 def _read_projection(
-    name: str, table: Any, synapses: Mapping[str, SynapseModel], sizes: Mapping[str, int]
+    name: str, table: Any, synapses: Mapping[str, SynapseModel], parts: Mapping[str, Any], sizes: Mapping[str, int]
 ) -> Projection:
     where = f'[projections."{name}"]'
     source, arrow, target = (part.strip() for part in name.partition("->"))
     if not arrow:
         raise InvalidInputError(f'{where}: a projection is named "source->target", e.g. [projections."E->I"]')
     reader = TableReader(table, where)
-    model = _pick(reader.take("synapse", str, "delta"), synapses, where, "synapse model")
+    model = _joined(reader.take("synapse", str, "delta"), synapses, parts, where, "synapse model")
     rule = _read_rule(reader)
     weight, total = reader.take("weight", str, None), reader.take("J", str, None)
     if (weight is None) == (total is None):
@@ -299,11 +324,13 @@ def _read_circuit(data: dict[str, Any], library: TemplateLibrary) -> Circuit:
     synapses = {name: _read_synapse(name, table) for name, table in reader.take("synapses", dict, {}).items()}
     neurons, synapses = {**library.neurons, **neurons}, {**library.synapses, **synapses}
     tables = reader.take("populations", dict, {})
-    populations = tuple(_read_population(name, table, neurons) for name, table in tables.items())
+    populations = tuple(_read_population(name, table, neurons, library.parts) for name, table in tables.items())
     inputs = tuple(_read_input(name, table) for name, table in reader.take("inputs", dict, {}).items())
     sizes = {one.name: one.size for one in populations} | {one.name: one.size for one in inputs}
     tables = reader.take("projections", dict, {})
-    projections = tuple(_read_projection(name, table, synapses, sizes) for name, table in tables.items())
+    projections = tuple(
+        _read_projection(name, table, synapses, library.parts, sizes) for name, table in tables.items()
+    )
     drive = reader.take("drive", dict, None)
     fields = {key: reader.take(key, str, "") for key in ("description", "source")}
     name, ratio = reader.take("name", str), reader.take("ratio", (int, float), 1.0)

@@ -51,12 +51,11 @@ def _state_data(state: SteadyState) -> dict[str, Any]:
 def execute(arguments: argparse.Namespace) -> tuple[str, dict[str, Any]]:
     """Steady states and conditions of the SSN, and the self-consistent states where that theory applies."""
     from ssnbrian.analysis.self_consistent import SelfConsistent
-    from ssnbrian.analysis.ssn import SSN
-    from ssnbrian.cli.theories import published_transfer
+    from ssnbrian.cli.theories import ssn_of
 
     circuit = circuit_of(arguments)
     ratio = circuit.ratio if arguments.ratio is None else arguments.ratio
-    ssn = SSN.from_circuit(circuit, transfer=published_transfer(circuit) if arguments.transfer == "paper" else None)
+    ssn = ssn_of(circuit, arguments.transfer)
     states = ssn.steady_states(arguments.mu, ratio)
     data: dict[str, Any] = {
         "circuit": circuit.name,

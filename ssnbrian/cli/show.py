@@ -6,8 +6,9 @@ import argparse
 from typing import Any
 
 from ssnbrian.circuit import InvalidInputError, circuit_to_toml
-from ssnbrian.circuit.card import neuron_card, synapse_card
+from ssnbrian.circuit.card import neuron_card, part_card, synapse_card
 from ssnbrian.circuit.errors import nearest
+from ssnbrian.circuit.rate_model import rate_model_card
 from ssnbrian.cli.parsing import add_circuit, add_json, circuit_of
 
 EXAMPLE = "ssnbrian show supersaturating --toml > my_circuit.toml"
@@ -25,10 +26,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def execute(arguments: argparse.Namespace) -> tuple[str, dict[str, Any]]:
     """The card, the TOML or the Brian2 script."""
     from ssnbrian.models.library import CIRCUITS, TEMPLATES
+    from ssnbrian.models.rate.library import RATE_MODELS
 
     name = arguments.circuit
     cards = {one.name: neuron_card(one) for one in TEMPLATES.neurons.values()}
     cards |= {one.name: synapse_card(one) for one in TEMPLATES.synapses.values()}
+    cards |= {one.name: part_card(one) for one in TEMPLATES.parts.values()}
+    cards |= {one.name: rate_model_card(one) for one in RATE_MODELS.values()}
     if name in cards:
         if arguments.toml or arguments.brian2 or arguments.set:
             raise InvalidInputError(f"'{name}' is a model; --toml, --brian2 and --set go with a circuit")

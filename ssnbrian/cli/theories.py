@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
 
 from ssnbrian.circuit import Circuit, InvalidInputError
@@ -9,6 +10,7 @@ from ssnbrian.circuit import Circuit, InvalidInputError
 if TYPE_CHECKING:
     from ssnbrian.analysis.power_law import PowerLaw
     from ssnbrian.analysis.reduction import Reduction
+    from ssnbrian.analysis.ssn import SSN
 
 
 def published_transfer(circuit: Circuit) -> dict[str, PowerLaw]:
@@ -33,6 +35,37 @@ def published_transfer(circuit: Circuit) -> dict[str, PowerLaw]:
     return laws
 
 
+def ssn_of(circuit: Circuit, transfer: str) -> SSN:
+    """The SSN with power laws as published (``transfer`` = "paper") or fitted ("fit").
+
+    Fitted means to the Ricciardi function for leaky integrate-and-fire neurons, and to an F–I curve that is measured
+    here, with progress on standard error, for all others. Raises
+    :class:`~ssnbrian.circuit.InvalidInputError` where nothing is published or no power law fits.
+    """
+    from ssnbrian.analysis.mean_field import lif_refusal
+    from ssnbrian.analysis.ssn import SSN
+
+    if transfer == "paper":
+        return SSN.from_circuit(circuit, transfer=published_transfer(circuit))
+    if lif_refusal(circuit) is None:
+        return SSN.from_circuit(circuit)
+    from ssnbrian.cli.progress import TerminalProgress
+    from ssnbrian.workflow.transfer_fit import measured_laws, membrane_time_constant, population_time_constants
+
+    progress = TerminalProgress()
+    laws = measured_laws(circuit, progress=progress)
+    progress.finish()
+    taus = population_time_constants(circuit)
+    for population in circuit.populations:
+        if membrane_time_constant(population) is None:
+            print(
+                f"the parameters of {population.name} name no membrane time constant; "
+                f"{1000 * taus[population.name]:g} ms is assumed, on which stability depends",
+                file=sys.stderr,
+            )
+    return SSN.from_circuit(circuit, transfer=laws, tau_population=taus)
+
+
 def theories_of(circuit: Circuit, transfer: str) -> list[Reduction]:
     """SSN and self-consistent theory, those that apply.
 
@@ -48,8 +81,7 @@ def theories_of(circuit: Circuit, transfer: str) -> list[Reduction]:
         if reason is not None:
             reasons.append(f"{theory.name}: {reason}")
         elif theory is SSN:
-            laws = published_transfer(circuit) if transfer == "paper" else None
-            theories.append(SSN.from_circuit(circuit, transfer=laws))
+            theories.append(ssn_of(circuit, transfer))
         else:
             theories.append(theory.from_circuit(circuit))
     if not theories:

@@ -41,10 +41,22 @@ def bridge_refusal(model: NeuronModel) -> str | None:
     match = re.fullmatch(rf"\s*{membrane}\s*>=?\s*(\w+)\s*", model.threshold)
     if match is None or match.group(1) not in names:
         return "its threshold is not a constant parameter"
-    match = re.fullmatch(rf"\s*{membrane}\s*=\s*(\w+)\s*", model.reset)
+    first, _ = _split_reset(model)
+    match = re.fullmatch(rf"\s*{membrane}\s*=\s*(\w+)\s*", first)
     if match is None or match.group(1) not in names:
-        return "its reset does more than set the membrane to a constant parameter"
+        return "its reset does not set the membrane to a constant parameter"
     return None
+
+
+def _split_reset(model: NeuronModel) -> tuple[str, list[str]]:
+    """The one statement that sets the membrane, and the others; no statement is the one if several touch it."""
+    statements = [one.strip() for one in re.split(r"[;\n]", model.reset) if one.strip()]
+    touching = [one for one in statements if re.match(rf"{re.escape(model.membrane)}\b\s*[-+*/]?=", one)]
+    if len(touching) != 1 or touching[0] != statements[0]:
+        return "", statements
+    if any(re.search(rf"\b{re.escape(model.membrane)}\b", one) for one in statements[1:]):
+        return "", statements
+    return touching[0], statements[1:]
 
 
 def grid_crossing(model: NeuronModel) -> Crossing:
@@ -60,7 +72,8 @@ def bridge_crossing(model: NeuronModel) -> Crossing:
     """
     v, start = model.membrane, f"{model.membrane}_start"
     threshold = re.split(">=?", model.threshold)[1].strip()
-    reset = model.reset.split("=")[1].strip()
+    first, others = _split_reset(model)
+    reset = first.split("=")[1].strip()
     distances = f"({threshold} - {start})*({threshold} - {v})"
     variance = f"({model.noise}**2*dt)"
     return Crossing(
@@ -69,6 +82,6 @@ def bridge_crossing(model: NeuronModel) -> Crossing:
             f"{v} > {threshold} or ({distances} < {_NEGLIGIBLE_EXPONENT / 2:g}*{variance} and "
             f"rand() < exp(-2*{distances}/{variance}))"
         ),
-        reset=f"{v} = {reset} + {v} - clip({start}, {threshold}, inf*volt)",
+        reset="\n".join([f"{v} = {reset} + {v} - clip({start}, {threshold}, inf*volt)", *others]),
         refractory=None if model.refractory is None else f"(floor({model.refractory}/dt + 0.5) + 1)*dt",
     )

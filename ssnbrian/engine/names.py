@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 from ssnbrian.circuit import Circuit, Projection, Value
+from ssnbrian.circuit.composition import declared
 
 
 def group_name(population: str) -> str:
@@ -30,7 +31,7 @@ def renamed_in_target(projection: Projection) -> dict[str, str]:
     if model.current is None:
         return {}
     names = [
-        model.current,
+        *sorted(declared(model.target_equations)),
         *(p.name for p in model.parameters if re.search(rf"\b{p.name}\b", model.target_equations)),
     ]
     return {name: f"{name}_from_{projection.source}" for name in names}

@@ -11,9 +11,10 @@ from typing import Any
 import brian2
 
 from ssnbrian.circuit import AllToAll, Bernoulli, Circuit, FixedInDegree, InputPopulation, Population, Projection
+from ssnbrian.circuit.composition import declared
 from ssnbrian.circuit.units import DIMENSIONLESS, parse_unit
 from ssnbrian.engine.crossing import Crossing, bridge_crossing, bridge_refusal, grid_crossing
-from ssnbrian.engine.exact_step import ExactLinearStep
+from ssnbrian.engine.exponential_step import LinearStep
 from ssnbrian.engine.names import group_name, rename, renamed_in_target, shared_parameters, synapses_name
 from ssnbrian.engine.options import BuildOptions
 
@@ -86,7 +87,7 @@ class AssembledNetwork:
 def _neuron_group(circuit: Circuit, population: Population, options: BuildOptions, drive: Any, tally: Any) -> Any:
     crossing = crossing_of(population, options)
     model = population.neuron
-    method = ExactLinearStep(model.membrane) if model.method == "exact" else model.method
+    method = LinearStep(model.membrane) if model.method == "exact" else model.method
     group = brian2.NeuronGroup(
         population.size,
         neuron_equations(circuit, population, options),
@@ -118,22 +119,25 @@ def connection_arguments(projection: Projection) -> dict[str, Any]:
     return {"condition": condition}
 
 
-def synapse_texts(projection: Projection, changing: bool = False) -> tuple[str, str]:
-    """Parameters and on_pre of a projection as Brian2 text; a ``changing`` weight is ``weight_course(t)``."""
+def synapse_texts(projection: Projection, changing: bool = False) -> tuple[str, str, str]:
+    """Equations, on_pre and on_post of a projection as Brian2 text; a ``changing`` weight is ``weight_course(t)``."""
     model = projection.synapse
     parameters = [f"{p.name} : {brian_unit(p.unit)} (shared, constant)" for p in model.parameters]
     names = renamed_in_target(projection)
-    current = {model.current: names[model.current]} if model.current is not None else {}
+    targets = {name: names[name] for name in declared(model.target_equations)}
     weight = "weight = weight_course(t) : volt (shared)" if changing else "weight : volt (shared, constant)"
-    return "\n".join([weight, *parameters]), rename(model.on_pre, current)
+    equations = [model.equations] if model.equations else []
+    return "\n".join([weight, *parameters, *equations]), rename(model.on_pre, targets), rename(model.on_post, targets)
 
 
 def _synapses(projection: Projection, groups: Mapping[str, Any], course: Any) -> Any:
-    parameters, on_pre = synapse_texts(projection, changing=course is not None)
+    equations, on_pre, on_post = synapse_texts(projection, changing=course is not None)
     source, target = groups[projection.source], groups[projection.target]
     name = synapses_name(projection)
     namespace = {} if course is None else {"weight_course": course}
-    return brian2.Synapses(source, target, parameters, on_pre=on_pre, name=name, namespace=namespace)
+    texts = {"on_pre": on_pre} | ({"on_post": on_post} if on_post else {})
+    options = {"name": name, "namespace": namespace, "method": "exponential_euler"}
+    return brian2.Synapses(source, target, equations, **options, **texts)
 
 
 def _input_group(population: InputPopulation, course: Any) -> Any:
@@ -178,6 +182,8 @@ def assemble(
     for projection in circuit.projections:
         if projection.synapse.delay is not None:
             synapses[projection.name].delay = projection.synapse.delay
+        for variable, expression in projection.synapse.initial:
+            setattr(synapses[projection.name], variable, expression)
     for population in circuit.populations:
         for variable, expression in population.neuron.initial:
             setattr(groups[population.name], variable, expression)

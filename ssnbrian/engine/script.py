@@ -6,7 +6,7 @@ from typing import Any
 
 from ssnbrian.circuit import Circuit, Drive, InvalidInputError, Population
 from ssnbrian.circuit.drive import resolve_drives
-from ssnbrian.engine.exact_step import ExactLinearStep
+from ssnbrian.engine.exponential_step import LinearStep
 from ssnbrian.engine.names import group_name, shared_parameters, synapses_name
 from ssnbrian.engine.network import (
     brian_unit,
@@ -38,11 +38,11 @@ def drive_expression(drive: Drive, time: str) -> str:
 
 
 def _exact_step_code(circuit: Circuit, population: Population, options: BuildOptions) -> str:
-    """Abstract code of the exact step of a population's equations."""
+    """Abstract code of one step of a population's equations."""
     import brian2
 
     equations = neuron_equations(circuit, population, options).replace("mu_drive(t + 0.5*dt)", "0*volt/second")
-    method = ExactLinearStep(population.neuron.membrane)
+    method = LinearStep(population.neuron.membrane)
     refractory = crossing_of(population, options).refractory or False
     texts = {"threshold": population.neuron.threshold, "refractory": refractory} if refractory else {}
     group = brian2.NeuronGroup(1, equations, method=method, namespace={}, name="probe*", **texts)
@@ -66,7 +66,7 @@ def _group_lines(circuit: Circuit, population: Population, options: BuildOptions
         code = _exact_step_code(circuit, population, options).replace("\n", "\n    ")
         lines += [
             f"def {method}(equations, variables=None, method_options=None):",
-            "    # The exact law of one step of the linear equations below.",
+            "    # The law of one step of the equations below, with the exact variance of its noise.",
             f'    return """\n    {code}\n    """.replace("\\n    ", "\\n")',
             "",
         ]
@@ -103,10 +103,12 @@ def brian2_script(circuit: Circuit, options: BuildOptions | None = None) -> str:
         lines += [f"{name} = PoissonGroup({one.size}, {one.rate.to('Hz')!r}*Hz, name={name!r})", ""]
     for projection in circuit.projections:
         name = synapses_name(projection)
-        parameters, on_pre = synapse_texts(projection)
+        equations, on_pre, on_post = synapse_texts(projection)
         ends = f"{group_name(projection.source)}, {group_name(projection.target)}"
         arguments = ", ".join(f"{key}={value!r}" for key, value in connection_arguments(projection).items())
-        lines.append(f"{name} = Synapses({ends}, {_quoted(parameters)}, on_pre={on_pre!r}, name={name!r})")
+        texts = f"on_pre={_quoted(on_pre)}" + (f", on_post={_quoted(on_post)}" if on_post else "")
+        method = ", method='exponential_euler'" if projection.synapse.equations else ""
+        lines.append(f"{name} = Synapses({ends}, {_quoted(equations)}, {texts}{method}, name={name!r})")
         lines.append(f"{name}.connect({arguments})")
     lines.append("")
     units = _unit_texts(circuit)
@@ -115,6 +117,8 @@ def brian2_script(circuit: Circuit, options: BuildOptions | None = None) -> str:
     for projection in circuit.projections:
         if projection.synapse.delay is not None:
             lines.append(f"{synapses_name(projection)}.delay = {projection.synapse.delay!r}")
+        for variable, expression in projection.synapse.initial:
+            lines.append(f"{synapses_name(projection)}.{variable} = {expression!r}")
     for population in circuit.populations:
         for variable, expression in population.neuron.initial:
             lines.append(f"{group_name(population.name)}.{variable} = {expression!r}")

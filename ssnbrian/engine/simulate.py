@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from ssnbrian.circuit import Circuit, Drive, InvalidInputError, Recording, SsnbrianError
+from ssnbrian.circuit.model_checks import check_fit, check_neuron, check_synapse
 from ssnbrian.engine.build import build, prepare_folder, run_worker
 from ssnbrian.engine.cache import BuildCache
 from ssnbrian.engine.crossing import bridge_refusal
@@ -119,6 +120,15 @@ def _collect(
     )
 
 
+def check_models(circuit: Circuit) -> None:
+    """Raise :class:`InvalidInputError` for a model whose text is wrong, or a synapse that does not fit its target."""
+    for neuron in {population.neuron for population in circuit.populations}:
+        check_neuron(neuron)
+    for synapse, target in {(one.synapse, circuit.population(one.target).neuron) for one in circuit.projections}:
+        check_synapse(synapse)
+        check_fit(target, synapse)
+
+
 def simulate(
     circuit: Circuit,
     drive: Drive | Mapping[str, Drive] | None = None,
@@ -173,6 +183,7 @@ def simulate(
         raise InvalidInputError(f"simulate expects a Circuit, e.g. ekelmans2023.supersaturating(), got {circuit!r}")
     if target not in TARGETS:
         raise InvalidInputError(f"target must be 'cpp' or 'numpy', got '{target}'")
+    check_models(circuit)
     options, run = checked_settings(
         circuit,
         drive=drive,

@@ -11,7 +11,6 @@ from ssnbrian.models.synapses.current import DELTA
 
 from ssnbrian.circuit import Circuit, Constant, InvalidInputError, Population, Projection, Ramp, UnitError
 from ssnbrian.circuit.templates import AllToAll, NeuronModel, Parameter
-from ssnbrian.engine.build import ModelError
 from ssnbrian.engine.simulate import simulate
 from ssnbrian.engine.toolchain import CompilationError, NoCompilerError
 
@@ -113,6 +112,7 @@ def test_an_impossible_cache_folder_names_the_way_out(tmp_path):
         simulate(CIRCUIT, Constant(1), duration=1, cache=tmp_path / "file" / "cache")
 
 
+FITTING = "dv/dt = -v/tau + mu_ext + mu_synaptic : volt"
 OWN = NeuronModel(
     name="own",
     equations="dv/dt = (mu_ext - v/tau)/gain : 1",
@@ -126,20 +126,29 @@ OWN = NeuronModel(
 @pytest.mark.parametrize(
     ("changes", "synapse", "said"),
     [
-        ({}, DELTA, ["neurons_E", "Inconsistent units", "variable 'v'", "V/s"]),
-        ({"equations": "dv/dt = (I_0 - v)/tau : 1"}, DELTA, ["I_0"]),
-        ({"equations": "dv/dt = (1 - v/tau : 1"}, DELTA, ["population E", "'(' was never closed"]),
-        ({"equations": "dv/dt = -v/tau : 1", "threshold": "w > 1"}, DELTA, ["w"]),
-        ({"equations": "dv/dt = -v/tau : 1"}, dataclasses.replace(DELTA, on_pre="g_post += weight"), ["g_post"]),
+        ({}, DELTA, ["line 'dv/dt = (mu_ext - v/tau)/gain : 1'", "'mu_ext' (in mV/s)", "must have the same unit"]),
+        ({"equations": "dv/dt = (I_0 - v)/tau : 1"}, DELTA, ["'I_0' is not known"]),
+        ({"equations": "dv/dt = (1 - v/tau : 1"}, DELTA, ["'(' was never closed"]),
+        ({"equations": "dv/dt = -v/tau : 1"}, DELTA, ["no input reaches the neuron"]),
+        (
+            {"equations": FITTING, "reset": "v = 0*mV", "threshold": "w > 1*mV"},
+            DELTA,
+            ["threshold, line 'w > 1*mV'", "'w' is not known"],
+        ),
+        (
+            {"equations": FITTING, "threshold": "v > 1*mV", "reset": "v = 0*mV"},
+            dataclasses.replace(DELTA, on_pre="g_post += weight"),
+            ["g_post"],
+        ),
     ],
 )
-def test_bad_equations_are_refused_with_the_reason_of_brian2(changes, synapse, said):
+def test_bad_equations_are_refused_with_the_model_and_the_line(changes, synapse, said):
     population = Population("E", 5, dataclasses.replace(OWN, **changes))
     circuit = Circuit("mine", (population,), (Projection("E", "E", "1 mV", AllToAll(), synapse),), Constant(1))
-    with pytest.raises(ModelError) as caught:
+    with pytest.raises(InvalidInputError) as caught:
         simulate(circuit, duration=0.01, target="numpy")
     message = str(caught.value)
-    assert message.startswith("Brian2 cannot run the circuit 'mine': ")
+    assert message.startswith(("neuron model own", "synapse model delta", "synapse delta"))
     assert all(part in message for part in said), message
     assert "Traceback" not in message
     assert "\n" not in message

@@ -1,0 +1,36 @@
+"""The rate models of the library, by name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from ssnbrian.models.rate.dynamics import CTRNN, HEBBIAN, WILSON_COWAN, WINNER_TAKE_ALL
+from ssnbrian.models.rate.memory import FACILITATING_MEMORY, WORKING_MEMORY
+from ssnbrian.models.rate.networks import POWER_LAW, RELU, SIGMOID, TANH
+
+from ssnbrian.circuit import InvalidInputError
+from ssnbrian.circuit.errors import nearest
+from ssnbrian.circuit.rate_model import RateModel
+
+RATE_MODELS: Mapping[str, RateModel] = {
+    model.name: model
+    for model in (
+        SIGMOID,
+        TANH,
+        RELU,
+        POWER_LAW,
+        CTRNN,
+        WILSON_COWAN,
+        WINNER_TAKE_ALL,
+        HEBBIAN,
+        WORKING_MEMORY,
+        FACILITATING_MEMORY,
+    )
+}
+
+
+def find_rate_model(name: str) -> RateModel:
+    """A rate model by name; :class:`InvalidInputError` suggests the nearest one."""
+    if name not in RATE_MODELS:
+        raise InvalidInputError(f"there is no rate model '{name}'. {nearest(name, RATE_MODELS)}")
+    return RATE_MODELS[name]
