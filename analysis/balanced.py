@@ -10,7 +10,7 @@ import numpy as np
 from ssnbrian.circuit import Circuit
 
 from .conditions import condition
-from .mean_field import excitatory_first, pair_refusal
+from .mean_field import conductance_refusal, constant_weight_refusal, excitatory_first, pair_refusal
 from .reduction import Reduction
 from .states import SteadyState, SteadyStates
 
@@ -38,8 +38,8 @@ class BalancedLimit(Reduction):
 
     @classmethod
     def refusal(cls, circuit: Circuit) -> str | None:
-        """One excitatory and one inhibitory population are needed."""
-        return pair_refusal(circuit)
+        """One excitatory and one inhibitory population with currents of constant weights are needed."""
+        return pair_refusal(circuit) or constant_weight_refusal(circuit) or conductance_refusal(circuit)
 
     @classmethod
     def from_circuit(cls, circuit: Circuit, **_: Any) -> BalancedLimit:

@@ -49,6 +49,26 @@ def lif_refusal(circuit: Circuit) -> str | None:
                 f"the neurons of {population.name} ({population.neuron.name}) are not leaky integrate-and-fire "
                 f"neurons with white noise"
             )
+    return constant_weight_refusal(circuit) or conductance_refusal(circuit)
+
+
+def constant_weight_refusal(circuit: Circuit) -> str | None:
+    """Why theory of constant weights does not apply, or None."""
+    for projection in circuit.projections:
+        if projection.synapse.equations:
+            return f"the weights of {projection.name} ({projection.synapse.name}) depend on the spikes, by plasticity"
+    return None
+
+
+def conductance_refusal(circuit: Circuit) -> str | None:
+    """Why theory of currents that do not depend on the membrane does not apply, or None."""
+    for projection in circuit.projections:
+        membrane = circuit.population(projection.target).neuron.membrane
+        if re.search(rf"\b(?:v|{re.escape(membrane)})\b", projection.synapse.target_equations):
+            return (
+                f"the synapses {projection.name} ({projection.synapse.name}) are conductances, which change the time "
+                f"constant of the membrane; this theory is one of currents"
+            )
     return None
 
 

@@ -38,7 +38,7 @@ _HOPF_VALUES = 201
 
 
 def _largest(values: Iterable[Array], axis: int) -> Array:
-    """SymPy writes max(0, x) as ``amax((0, x), axis=0)``, which NumPy refuses for a number beside an array."""
+    """Older SymPy writes max(0, x) as ``amax((0, x), axis=0)``, which NumPy refuses for a number beside an array."""
     return functools.reduce(np.maximum, values)
 
 

@@ -19,7 +19,7 @@ from .efficacy import Efficacy, efficacy_of, efficacy_refusal
 from .folds import Folds, folds
 from .linear_response import excitation_falls, excitation_unstable, input_direction, linear_spectrum
 from .many_populations import ManyPopulationSSN, states_of_many_populations
-from .mean_field import lif_numbers, recognise_lif, sorted_by_kind
+from .mean_field import conductance_refusal, lif_numbers, recognise_lif, sorted_by_kind
 from .plastic_network import PlasticSSN, states_of_plastic_network
 from .poisson_inputs import PoissonInputs
 from .power_law import PowerLaw, fit_transfer
@@ -97,7 +97,7 @@ class SSN(Reduction):
 
     @classmethod
     def refusal(cls, circuit: Circuit) -> str | None:
-        """Why the rates do not fix the weights (spike-timing plasticity), or None for every other circuit."""
+        """Why the rates do not fix the weights (spike-timing plasticity, conductances), or None otherwise."""
         inputs = [one.name for one in circuit.inputs]
         for projection in circuit.projections:
             reason = efficacy_refusal(projection)
@@ -105,7 +105,7 @@ class SSN(Reduction):
                 reason = f"the synapses {projection.name} of an input population are plastic, which is not treated"
             if reason is not None:
                 return reason
-        return None
+        return conductance_refusal(circuit)
 
     @classmethod
     def from_circuit(

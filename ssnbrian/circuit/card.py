@@ -13,9 +13,11 @@ if TYPE_CHECKING:
 
 def _population_lines(population: Population) -> list[str]:
     lines = [f"  {population.name}: {population.size} {population.kind} neurons, {population.neuron.name}"]
+    width = max((len(name) for name in population.parameters), default=0)
     for name, value in population.parameters.items():
-        parameter = population.neuron.parameter(name)
-        lines.append(f"    {name:<10} {value.to(parameter.unit):>10.5g} {parameter.unit:<11} {parameter.explanation}")
+        unit = population.neuron.parameter(name).unit
+        explanation = population.neuron.parameter(name).explanation
+        lines.append(f"    {name:<{width}} {value.to(unit):>10.5g} {unit:<11} {explanation}")
     return lines
 
 

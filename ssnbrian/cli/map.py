@@ -87,10 +87,11 @@ def execute(arguments: argparse.Namespace) -> tuple[str, dict[str, Any]]:
     """All steady states on the grid, the exact boundaries, and a figure."""
     import numpy as np
 
+    from ssnbrian.analysis.mean_field import constant_weight_refusal
     from ssnbrian.analysis.regime_boundaries import regime_boundaries
     from ssnbrian.analysis.regime_map import regime_map
     from ssnbrian.analysis.ssn import SSN
-    from ssnbrian.cli.theories import published_transfer
+    from ssnbrian.cli.theories import ssn_of
 
     circuit = circuit_of(arguments)
     mu, ratio = _ranges(arguments, circuit)
@@ -99,7 +100,12 @@ def execute(arguments: argparse.Namespace) -> tuple[str, dict[str, Any]]:
     reason = SSN.refusal(circuit)
     if reason is not None:
         raise InvalidInputError(f"map needs the SSN of '{circuit.name}': {reason}")
-    ssn = SSN.from_circuit(circuit, transfer=published_transfer(circuit) if arguments.transfer == "paper" else None)
+    if (reason := constant_weight_refusal(circuit)) is not None:
+        raise InvalidInputError(
+            f"map draws the exact boundaries of constant weights, and in '{circuit.name}' {reason}; "
+            f"ssnbrian.analysis.plastic_folds.plastic_regime_map gives the states on a grid"
+        )
+    ssn = ssn_of(circuit, arguments.transfer)
     progress = TerminalProgress()
     regimes = regime_map(ssn, np.linspace(*mu), np.linspace(*ratio), progress)
     boundaries = regime_boundaries(ssn, mu[:2], ratio[:2], progress)

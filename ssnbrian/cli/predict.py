@@ -108,12 +108,11 @@ def _add_sensitivities(entries: list[dict[str, Any]], theory: Reduction, states:
 def _add_conditions(data: dict[str, Any], circuit: Circuit, ssn: SSN) -> list[str]:
     """The conditions into ``data``, null where they are not defined, and their lines."""
     from ssnbrian.analysis.balanced import BalancedLimit
-    from ssnbrian.analysis.mean_field import pair_refusal
 
     conditions: dict[str, Any] = {"supersaturation": None, "isn": None, "balanced": None}
     conditions |= ssn.conditions(data["ratio"])
     data["conditions"] = conditions
-    data["conditions_reason"] = pair_refusal(circuit)
+    data["conditions_reason"] = BalancedLimit.refusal(circuit)
     if data["conditions_reason"] is None:
         balanced = BalancedLimit.from_circuit(circuit).steady_states(data["mu_ext"], data["ratio"])
         conditions["balanced"]["rates"] = dict(balanced[0].rates) if len(balanced) else None
