@@ -13,27 +13,20 @@ from contextlib import contextmanager
 from dataclasses import replace
 from fractions import Fraction
 
-from ssnbrian.circuit.equations import (
+from ssnbrian.circuit.brian_units import brian_units, equation_dimension, power, product
+from ssnbrian.circuit.equations import Equation, Statement, in_one_line, parse_equations, parse_statements
+from ssnbrian.circuit.errors import InvalidInputError, UnitError, nearest
+from ssnbrian.circuit.expressions import (
     CONSTANTS,
     FUNCTIONS,
-    Equation,
     Expression,
     Scope,
-    Statement,
     Symbol,
     UnplacedError,
-    brian_units,
     differ,
-    equation_dimension,
-    in_one_line,
     is_zero,
-    parse_equations,
-    parse_statements,
-    power,
-    product,
     unit_phrase,
 )
-from ssnbrian.circuit.errors import InvalidInputError, UnitError, nearest
 from ssnbrian.circuit.templates import RESERVED_NAMES, NeuronModel, Parameter, SynapseModel
 from ssnbrian.circuit.units import DIMENSIONLESS, Dimension, parse_unit
 

@@ -27,7 +27,7 @@ COMMANDS = {
     "sweep": "simulate a circuit over a grid of values and seeds, resuming what was interrupted",
     "compare": "theory and simulation side by side",
     "rate": "fixed points, eigenvalues, Hopf points and phase plane of a rate model",
-    "transfer": "firing rate of a leaky integrate-and-fire neuron and its power-law fit",
+    "transfer": "firing rate of a leaky integrate-and-fire neuron, or of any model as measured, and its power-law fit",
 }
 
 

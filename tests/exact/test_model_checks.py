@@ -15,15 +15,9 @@ from brian2.parsing.expressions import parse_expression_dimensions
 from ssnbrian.models.library import TEMPLATES
 
 from ssnbrian.circuit import InvalidInputError, NeuronModel, Parameter, SynapseModel, UnitError
-from ssnbrian.circuit.equations import (
-    Expression,
-    Scope,
-    Symbol,
-    UnplacedError,
-    brian_units,
-    equation_dimension,
-    parse_equations,
-)
+from ssnbrian.circuit.brian_units import brian_units, equation_dimension
+from ssnbrian.circuit.equations import parse_equations
+from ssnbrian.circuit.expressions import Expression, Scope, Symbol, UnplacedError
 from ssnbrian.circuit.model_checks import check_fit, check_neuron, check_synapse
 from ssnbrian.circuit.units import DIMENSIONLESS, parse_unit
 from ssnbrian.engine.names import rename
