@@ -44,7 +44,7 @@ EXPONENTIAL_IF = NeuronModel(
     name="exponential_if",
     equations="""
 dv/dt = (rest - v + slope_factor*upstroke)/tau + mu_ext + mu_synaptic : volt (unless refractory)
-upstroke = exp(clip(v - threshold, -inf*volt, peak - threshold)/slope_factor) : 1""",
+upstroke = exp(clip(v - rheobase_threshold, -inf*volt, peak - rheobase_threshold)/slope_factor) : 1""",
     threshold="v > peak",
     reset="v = reset",
     refractory="refractory_period",
@@ -52,31 +52,31 @@ upstroke = exp(clip(v - threshold, -inf*volt, peak - threshold)/slope_factor) : 
     parameters=(
         Parameter("tau", "ms", "10 ms", "membrane time constant"),
         _REST,
-        Parameter("threshold", "mV", "-50 mV", "potential at which the slope of the I-V curve vanishes"),
+        Parameter("rheobase_threshold", "mV", "-50 mV", "potential at which the slope of the I-V curve vanishes"),
         Parameter("slope_factor", "mV", "2 mV", "sharpness of the spike's onset"),
         Parameter("peak", "mV", "-30 mV", "potential at which the spike is registered"),
         _RESET,
         _REFRACTORY,
     ),
-    initial=LEAKY.initial,
+    initial=(("v", "reset + rand()*(rheobase_threshold - reset)"),),
     explanation="exponential integrate-and-fire",
     source="Fourcaud-Trocmé, Hansel, van Vreeswijk, Brunel 2003, J Neurosci 23",
 )
 
 QUADRATIC_IF = NeuronModel(
     name="quadratic_if",
-    equations="""dv/dt = (v - rest)*(v - threshold)/(tau*(threshold - rest)) + mu_ext + mu_synaptic : volt""",
+    equations="""dv/dt = (v - rest)*(v - critical)/(tau*(critical - rest)) + mu_ext + mu_synaptic : volt""",
     threshold="v > peak",
     reset="v = reset",
     method="rk4",
     parameters=(
         Parameter("tau", "ms", "20 ms", "time constant at rest"),
         _REST,
-        Parameter("threshold", "mV", "-50 mV", "unstable potential above which the neuron fires without input"),
+        Parameter("critical", "mV", "-50 mV", "unstable potential above which the neuron fires without input"),
         Parameter("peak", "mV", "0 mV", "potential at which the spike is registered"),
         _RESET,
     ),
-    initial=LEAKY.initial,
+    initial=(("v", "reset + rand()*(critical - reset)"),),
     explanation="quadratic integrate-and-fire",
     source="Latham, Richmond, Nelson, Nirenberg 2000, J Neurophysiol 83",
 )
@@ -85,7 +85,7 @@ ADEX = NeuronModel(
     name="adex",
     equations="""
 dv/dt = (g_leak*(rest - v + slope_factor*upstroke) - w)/capacitance + mu_ext + mu_synaptic : volt
-upstroke = exp(clip(v - threshold, -inf*volt, peak - threshold)/slope_factor) : 1
+upstroke = exp(clip(v - rheobase_threshold, -inf*volt, peak - rheobase_threshold)/slope_factor) : 1
 dw/dt = (a*(v - rest) - w)/tau_w : amp""",
     threshold="v > peak",
     reset="v = reset\nw += b",
@@ -94,7 +94,7 @@ dw/dt = (a*(v - rest) - w)/tau_w : amp""",
         Parameter("capacitance", "pF", "281 pF", "membrane capacitance"),
         Parameter("g_leak", "nS", "30 nS", "leak conductance"),
         Parameter("rest", "mV", "-70.6 mV", "resting potential"),
-        Parameter("threshold", "mV", "-50.4 mV", "potential at which the slope of the I-V curve vanishes"),
+        Parameter("rheobase_threshold", "mV", "-50.4 mV", "potential at which the slope of the I-V curve vanishes"),
         Parameter("slope_factor", "mV", "2 mV", "sharpness of the spike's onset"),
         Parameter("tau_w", "ms", "144 ms", "time constant of the adaptation current"),
         Parameter("a", "nS", "4 nS", "subthreshold adaptation"),
@@ -102,7 +102,7 @@ dw/dt = (a*(v - rest) - w)/tau_w : amp""",
         Parameter("peak", "mV", "-40 mV", "potential at which the spike is registered"),
         Parameter("reset", "mV", "-70.6 mV", "potential after a spike"),
     ),
-    initial=(("v", "reset + rand()*(threshold - reset)"), ("w", "0*amp")),
+    initial=(("v", "reset + rand()*(rheobase_threshold - reset)"), ("w", "0*amp")),
     explanation="adaptive exponential integrate-and-fire",
     source="Brette, Gerstner 2005, J Neurophysiol 94",
 )

@@ -2,7 +2,8 @@
 
 The weight is that of the full resource: a spike transmits weight*U*R, weight*u or weight*u*R. Two conventions for u
 are consistent, and their templates are not to be mixed: in ``FACILITATION`` u decays to U, a spike transmits u before
-it jumps; in ``TSODYKS_MARKRAM`` u decays to 0, jumps first, and transmits the new value. Both give the same means.
+it jumps; in ``TSODYKS_MARKRAM`` u decays to 0, jumps first, and transmits the new value. Both transmit the same at
+every spike: the transmitted u follows from that of the spike before by the same map.
 """
 
 from ssnbrian.circuit import Parameter, Plasticity

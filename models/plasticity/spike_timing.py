@@ -1,4 +1,8 @@
-"""Plasticity by spike timing and by rates: a relative weight, 1 at first, multiplies the weight of each synapse."""
+"""Plasticity by spike timing and by rates: a relative weight, 1 at first, multiplies the weight of each synapse.
+
+A spike transmits the weight that it finds and changes it afterwards. Where source and target spike in one time step,
+the source comes first, so the pair potentiates: in a balanced rule this adds a drift of order dt (A_plus + A_minus).
+"""
 
 from ssnbrian.circuit import Parameter, Plasticity
 

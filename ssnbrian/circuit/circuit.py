@@ -64,10 +64,20 @@ class Population:
                 raise InvalidInputError(f"{self.name}.{name}: a time constant must be positive, got {value}")
             if name in (self.neuron.noise, self.neuron.refractory) and value.si < 0:
                 raise InvalidInputError(f"{self.name}.{name}: must not be negative, got {value}")
-        if {"threshold", "reset"} <= set(values) and values["reset"].si >= values["threshold"].si:
+        self._check_reset(values)
+
+    def _check_reset(self, values: Values) -> None:
+        """Refuse parameters to which the membrane is reset at or above that at which it fires."""
+        membrane = re.escape(self.neuron.membrane)
+        threshold = re.fullmatch(rf"\s*{membrane}\s*>=?\s*(\w+)\s*", self.neuron.threshold)
+        reset = re.search(rf"^\s*{membrane}\s*=\s*(\w+)\s*$", self.neuron.reset, re.MULTILINE)
+        if threshold is None or reset is None:
+            return
+        first, last = values.get(reset[1]), values.get(threshold[1])
+        if first is not None and last is not None and first.si >= last.si:
             raise InvalidInputError(
-                f"population {self.name}: the reset ({values['reset']}) must lie below the threshold "
-                f"({values['threshold']}); otherwise the neuron fires for ever"
+                f"population {self.name}: the {reset[1]} ({first}) must lie below the {threshold[1]} ({last}); "
+                f"otherwise the neuron fires for ever"
             )
 
     @property

@@ -11,12 +11,13 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+from ssnbrian.circuit.equations import parse_equations, with_added_term
 from ssnbrian.circuit.errors import InvalidInputError
 from ssnbrian.circuit.templates import NeuronModel, Parameter, SynapseModel, check_name
 
-# Brian2's integration methods that cannot treat noise; the second order of Heun's can.
-_NOISELESS_METHODS = frozenset({"rk2", "rk4", "exponential_euler", "linear", "independent"})
-STOCHASTIC_METHOD = "heun"
+# Brian2's integration methods that cannot treat noise; "rk4" can here.
+_NOISELESS_METHODS = frozenset({"rk2", "exponential_euler", "linear", "independent"})
+STOCHASTIC_METHOD = "rk4"
 
 
 def _prepare(part: Any, what: str, texts: tuple[str, ...]) -> None:
@@ -135,7 +136,7 @@ def _described(part: Any) -> str:
 
 
 def _joined_parameters(model: Any, part: Any) -> tuple[Parameter, ...]:
-    _refuse_twice(model, part, {one.name for one in model.parameters}, {one.name for one in part.parameters})
+    _refuse_twice(model, part, _declared_by(model), _declared_by(part))
     return (*model.parameters, *part.parameters)
 
 
@@ -146,10 +147,17 @@ def _refuse_twice(model: Any, part: Any, first: set[str], second: set[str]) -> N
         )
 
 
-def declared(equations: str) -> set[str]:
-    """Names of the variables that equations declare."""
-    found = re.findall(r"^\s*(?:d(\w+)/dt\s*=|(\w+)\s*(?:=[^:]*)?:)", equations, re.MULTILINE)
-    return {one or other for one, other in found}
+def declared(equations: str, where: str = "equations") -> set[str]:
+    """Names of the variables that equations declare; errors, which name ``where``, as for :func:`parse_equations`."""
+    return {one.name for one in parse_equations(equations, where)}
+
+
+def _declared_by(model: Any) -> set[str]:
+    """Names of all variables and parameters of a model or a part."""
+    names = {one.name for one in model.parameters}
+    for texts in ("equations", "target_equations"):
+        names |= declared(getattr(model, texts, ""), f"{_described(model)}, {texts}")
+    return names
 
 
 def _lines(*texts: str) -> str:
@@ -160,15 +168,14 @@ def _named(model: Any, part: Any) -> dict[str, Any]:
     sources = [one.source for one in (model, part) if one.source]
     return {
         "name": f"{model.name}_with_{part.name}",
-        "explanation": f"{model.explanation}, with {part.explanation}",
+        "explanation": ", with ".join(one.explanation for one in (model, part) if one.explanation),
         "source": "; ".join(dict.fromkeys(sources)),
     }
 
 
 def _add_to_membrane(neuron: NeuronModel, term: str, part: Any) -> str:
     """The neuron's equations with ``term`` added to the derivative of the membrane."""
-    pattern = re.compile(rf"^(\s*d{re.escape(neuron.membrane)}/dt\s*=\s*)([^:]*?)(\s*:)", re.MULTILINE)
-    equations, count = pattern.subn(lambda m: f"{m[1]}{m[2]} + {term}{m[3]}", neuron.equations)
+    equations, count = with_added_term(neuron.equations, neuron.membrane, term)
     if count != 1:
         raise InvalidInputError(
             f"{_described(part)} does not fit neuron {neuron.name}: it needs one equation 'd{neuron.membrane}/dt = …' "
@@ -183,8 +190,6 @@ def _for_membrane(text: str, neuron: NeuronModel) -> str:
 
 def _with_adaptation(neuron: NeuronModel, part: Adaptation) -> NeuronModel:
     parameters = _joined_parameters(neuron, part)
-    own = declared(part.equations)
-    _refuse_twice(neuron, part, declared(neuron.equations) | {one.name for one in neuron.parameters}, own)
     equations = _add_to_membrane(neuron, _for_membrane(part.term, neuron), part)
     return dataclasses.replace(
         neuron,
@@ -211,8 +216,6 @@ def _with_noise(neuron: NeuronModel, part: Noise) -> NeuronModel:
 
 def _with_plasticity(synapse: SynapseModel, part: Plasticity) -> SynapseModel:
     parameters = _joined_parameters(synapse, part)
-    taken = declared(synapse.equations) | declared(synapse.target_equations)
-    _refuse_twice(synapse, part, taken | {one.name for one in synapse.parameters}, declared(part.equations))
     transmission, count = re.subn(r"\bweight\b", f"(weight*({part.efficacy}))", synapse.on_pre)
     if not count:
         raise InvalidInputError(f"{_described(part)} does not fit synapse {synapse.name}, which has no weight")

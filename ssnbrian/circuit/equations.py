@@ -75,6 +75,12 @@ def parse_equations(text: str, where: str) -> tuple[Equation, ...]:
     return tuple(found)
 
 
+def with_added_term(text: str, variable: str, term: str) -> tuple[str, int]:
+    """Equations with ``term`` added to the derivative of a variable, and how many such equations there were."""
+    pattern = re.compile(rf"^(\s*d\s*{re.escape(variable)}\s*/\s*dt\s*=\s*)([^:]*?)(\s*:)", re.MULTILINE)
+    return pattern.subn(lambda match: f"{match[1]}{match[2]} + {term}{match[3]}", text)
+
+
 def _equation(match: re.Match[str], where: str) -> Equation:
     expression = match["slope"] or match["static"]
     if expression is not None and (equals := _ASSIGNMENT.search(expression)):

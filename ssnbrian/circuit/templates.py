@@ -153,7 +153,12 @@ class NeuronModel:
             check_name(variable, f"neuron model {self.name}: initial state")
         names = [parameter.name for parameter in self.parameters]
         if not self.threshold.strip() or not self.reset.strip():
-            raise InvalidInputError(f"neuron model {self.name}: a spiking neuron needs both a threshold and a reset")
+            given, missing = ("threshold", "reset") if self.threshold.strip() else ("reset", "threshold")
+            text = getattr(self, given).strip()
+            has = f"has the {given} '{text}' but no {missing}" if text else "has neither"
+            raise InvalidInputError(
+                f"neuron model {self.name} {has}; a spiking neuron needs both a threshold and a reset"
+            )
         if self.noise is not None and self.noise not in names:
             raise InvalidInputError(f"neuron model {self.name}: the noise parameter '{self.noise}' is not declared")
 

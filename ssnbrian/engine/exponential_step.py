@@ -5,9 +5,10 @@
 
 This covers conductances (the leak of the membrane changes), alpha functions and the gating variables of channels.
 Variables are advanced in the order of their dependence, the membrane last, and each meets the others at the mean of
-their values before and after the step, where these are known already: of second order in dt for a membrane that is
-driven by conductances, of first order where the membrane acts back on them. Unlike the methods of Runge and Kutta it
-stays stable for stiff equations, and its noise has the exact variance of the step.
+their values before and after the step, where these are known already. Those on which the membrane acts back, gates of
+channels, are met at their new value: they stand half a step after the membrane (leapfrog). So the step is of second
+order in dt. Unlike the methods of Runge and Kutta it stays stable for stiff equations, and its noise has the exact
+variance of the step.
 """
 
 from __future__ import annotations
@@ -81,9 +82,15 @@ class ExponentialStep(StateUpdateMethod):
                 step += noise[name] * sympy.sqrt(dt * _EXPREL(2 * slope * dt)) * sympy.Symbol(f"_normal_{name}")
             lines.append(f"_{name} = {sympy_to_str(step)}")
             if name != self.membrane:
-                lines.append(f"_mean_{name} = 0.5*({name} + _{name})")
-                known[x] = sympy.Symbol(f"_mean_{name}", real=True)
+                known[x] = self._met(name, drift[name], lines)
         return "\n".join([*lines, *(f"{name} = _{name}" for name in drift)])
+
+    def _met(self, name: str, drift: sympy.Expr, lines: list[str]) -> sympy.Symbol:
+        """What later variables meet of one that has been advanced."""
+        if sympy.Symbol(self.membrane, real=True) in drift.free_symbols:
+            return sympy.Symbol(f"_{name}", real=True)
+        lines.append(f"_mean_{name} = 0.5*({name} + _{name})")
+        return sympy.Symbol(f"_mean_{name}", real=True)
 
 
 class LinearStep(StateUpdateMethod):

@@ -14,9 +14,9 @@ from ssnbrian.circuit import AllToAll, Bernoulli, Circuit, FixedInDegree, InputP
 from ssnbrian.circuit.composition import declared
 from ssnbrian.circuit.units import DIMENSIONLESS, parse_unit
 from ssnbrian.engine.crossing import Crossing, bridge_crossing, bridge_refusal, grid_crossing
-from ssnbrian.engine.exponential_step import LinearStep
 from ssnbrian.engine.names import group_name, rename, renamed_in_target, shared_parameters, synapses_name
 from ssnbrian.engine.options import BuildOptions
+from ssnbrian.engine.state_updaters import state_updater
 
 
 def brian_unit(unit: str) -> str:
@@ -87,14 +87,13 @@ class AssembledNetwork:
 def _neuron_group(circuit: Circuit, population: Population, options: BuildOptions, drive: Any, tally: Any) -> Any:
     crossing = crossing_of(population, options)
     model = population.neuron
-    method = LinearStep(model.membrane) if model.method == "exact" else model.method
     group = brian2.NeuronGroup(
         population.size,
         neuron_equations(circuit, population, options),
         threshold=crossing.threshold,
         reset=crossing.reset,
         refractory=crossing.refractory or False,
-        method=method,
+        method=state_updater(model),
         name=group_name(population.name),
         namespace={"mu_drive": drive, "tally": tally},
     )

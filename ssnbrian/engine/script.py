@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from ssnbrian.circuit import Circuit, Drive, InvalidInputError, Population
-from ssnbrian.circuit.drive import resolve_drives
-from ssnbrian.engine.exponential_step import LinearStep
+from ssnbrian.circuit import Circuit, Drive, InvalidInputError, Population, Value
+from ssnbrian.circuit.drive import SineDrive, resolve_drives
 from ssnbrian.engine.names import group_name, shared_parameters, synapses_name
 from ssnbrian.engine.network import (
     brian_unit,
@@ -16,12 +15,16 @@ from ssnbrian.engine.network import (
     synapse_texts,
 )
 from ssnbrian.engine.options import BuildOptions
+from ssnbrian.engine.state_updaters import state_updater
 
 MOST_KNOTS = 200
 
 
 def drive_expression(drive: Drive, time: str) -> str:
-    """A piecewise-linear drive as a Brian2 expression of ``time``, in volt/second."""
+    """A drive as a Brian2 expression of ``time``, in volt/second; of a sine the sine itself, not its chords."""
+    if isinstance(drive, SineDrive):
+        angle = f"2*pi*{drive.frequency!r}*{time}/second + {drive.phase!r}"
+        return f"({drive.mean!r} + {drive.amplitude!r}*sin({angle}))*mvolt/second"
     if len(drive.times) > MOST_KNOTS:
         raise InvalidInputError(
             f"a drive of {len(drive.times)} knots does not fit into a readable script (at most {MOST_KNOTS})"
@@ -37,21 +40,26 @@ def drive_expression(drive: Drive, time: str) -> str:
     return f"({' + '.join(terms)})*mvolt/second"
 
 
-def _exact_step_code(circuit: Circuit, population: Population, options: BuildOptions) -> str:
-    """Abstract code of one step of a population's equations."""
+def _step_code(circuit: Circuit, population: Population, options: BuildOptions, method: Any) -> str:
+    """Abstract code of one step of a population's equations by a state updater."""
     import brian2
 
     equations = neuron_equations(circuit, population, options).replace("mu_drive(t + 0.5*dt)", "0*volt/second")
-    method = LinearStep(population.neuron.membrane)
     refractory = crossing_of(population, options).refractory or False
     texts = {"threshold": population.neuron.threshold, "refractory": refractory} if refractory else {}
     group = brian2.NeuronGroup(1, equations, method=method, namespace={}, name="probe*", **texts)
-    brian2.Network(group)
+    # Brian2 warns of groups that belong to no network when they go.
+    group._network = "probe"
     return method(group.equations, group.variables)
 
 
 def _quoted(text: str) -> str:
     return f'"""\n{text}\n"""' if "\n" in text else repr(text)
+
+
+def _brian2_value(value: Value) -> str:
+    unit = brian_unit(value.natural_unit())
+    return f"{value.si!r}" if unit == "1" else f"{value.si!r}*{unit}"
 
 
 def _group_lines(circuit: Circuit, population: Population, options: BuildOptions, drive: Drive) -> list[str]:
@@ -61,12 +69,13 @@ def _group_lines(circuit: Circuit, population: Population, options: BuildOptions
     equations = "\n".join(line for line in equations.splitlines() if not line.startswith("counted"))
     lines = [f"# {population.name}: {population.neuron.explanation}"]
     method = repr(population.neuron.method)
-    if population.neuron.method == "exact":
-        method = f"exact_step_{population.name}"
-        code = _exact_step_code(circuit, population, options).replace("\n", "\n    ")
+    updater = state_updater(population.neuron)
+    if not isinstance(updater, str):
+        method = f"{population.neuron.method}_step_{population.name}"
+        code = _step_code(circuit, population, options, updater).replace("\n", "\n    ")
         lines += [
             f"def {method}(equations, variables=None, method_options=None):",
-            "    # The law of one step of the equations below, with the exact variance of its noise.",
+            "    # One step of the equations below.",
             f'    return """\n    {code}\n    """.replace("\\n    ", "\\n")',
             "",
         ]
@@ -111,9 +120,8 @@ def brian2_script(circuit: Circuit, options: BuildOptions | None = None) -> str:
         lines.append(f"{name} = Synapses({ends}, {_quoted(equations)}, {texts}{method}, name={name!r})")
         lines.append(f"{name}.connect({arguments})")
     lines.append("")
-    units = _unit_texts(circuit)
     for (owner, parameter), value in shared_parameters(circuit).items():
-        lines.append(f"{owner}.{parameter} = {value.si!r}*{units[owner, parameter]}".removesuffix("*1"))
+        lines.append(f"{owner}.{parameter} = {_brian2_value(value)}")
     for projection in circuit.projections:
         if projection.synapse.delay is not None:
             lines.append(f"{synapses_name(projection)}.delay = {projection.synapse.delay!r}")
@@ -129,18 +137,3 @@ def brian2_script(circuit: Circuit, options: BuildOptions | None = None) -> str:
     for name, _ in kinds:
         lines.append(f"print('{name}', mean(rate_{name}.rate))")
     return "\n".join(lines) + "\n"
-
-
-def _unit_texts(circuit: Circuit) -> dict[tuple[str, str], Any]:
-    from ssnbrian.circuit.units import parse_unit
-
-    known = ("mV", "ms", "mV/s", "mV/sqrt(s)", "nS", "nA", "pF", "Hz", "1")
-    texts = {}
-    for key, value in shared_parameters(circuit).items():
-        for unit in known:
-            if parse_unit(unit)[1] == value.dimension:
-                texts[key] = brian_unit(unit)
-                break
-        else:
-            texts[key] = brian_unit(value.natural_unit())
-    return texts

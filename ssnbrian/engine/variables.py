@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import Any
 
 from ssnbrian.circuit import Circuit, InvalidInputError, UnitError
+from ssnbrian.circuit.equations import parse_equations
 from ssnbrian.circuit.errors import nearest
 from ssnbrian.circuit.units import Dimension, parse_unit
 from ssnbrian.engine.names import rename, renamed_in_target
-
-_FLAGS = ("constant", "shared", "linked", "constant over dt", "unless refractory")
-_EQUATION = re.compile(
-    r"^[ \t]*(?:d(?P<differential>\w+)/dt|(?P<name>[A-Za-z_]\w*))[ \t]*(?P<expression>=[^:]*)?:(?P<rest>[^\n]*)$",
-    re.MULTILINE,
-)
 
 
 @dataclass(frozen=True)
@@ -33,19 +27,11 @@ class Variable:
             return None
 
 
-def _of_equations(text: str) -> dict[str, Variable]:
-    variables = {}
-    for match in _EQUATION.finditer(re.sub(r"#[^\n]*", "", text)):
-        rest, flags = match["rest"].strip(), set()
-        if found := re.fullmatch(r"(.*?)\s*\(([a-z ,]+)\)", rest):
-            words = {word.strip() for word in found[2].split(",")}
-            if words <= set(_FLAGS):
-                rest, flags = found[1], words
-        settable = match["expression"] is None or match["differential"] is not None
-        variables[match["differential"] or match["name"]] = Variable(
-            rest, settable and not flags & {"shared", "linked"}
-        )
-    return variables
+def _of_equations(text: str, where: str) -> dict[str, Variable]:
+    return {
+        one.name: Variable(one.unit, one.kind != "subexpression" and not one.flags & {"shared", "linked"})
+        for one in parse_equations(text, where)
+    }
 
 
 def variables_of(circuit: Circuit, population: str) -> dict[str, Variable]:
@@ -55,10 +41,11 @@ def variables_of(circuit: Circuit, population: str) -> dict[str, Variable]:
     variables |= {parameter.name: Variable(parameter.unit, False) for parameter in owner.neuron.parameters}
     if owner.neuron.refractory is not None:
         variables |= {"lastspike": Variable("s", False), "not_refractory": Variable("1", False)}
-    variables |= _of_equations(owner.neuron.equations)
+    variables |= _of_equations(owner.neuron.equations, f"neuron model {owner.neuron.name}, equations")
     for projection in circuit.projections:
         if projection.target == population:
-            variables |= _of_equations(rename(projection.synapse.target_equations, renamed_in_target(projection)))
+            text = rename(projection.synapse.target_equations, renamed_in_target(projection))
+            variables |= _of_equations(text, f"synapse model {projection.synapse.name}, target_equations")
     return variables
 
 

@@ -1,6 +1,7 @@
 """Any membrane takes any synapse with any plasticity, adaptation and noise that the library offers."""
 
 import dataclasses
+import itertools
 
 import pytest
 from ssnbrian.models.library import ADAPTATION, NEURONS, NOISE, PLASTICITY, SYNAPSES
@@ -15,7 +16,7 @@ from ssnbrian.circuit import (
     circuit_from_toml,
     circuit_to_toml,
 )
-from ssnbrian.engine.simulate import simulate
+from ssnbrian.engine.simulate import check_models, simulate
 
 STEP = 1e-4
 
@@ -27,33 +28,48 @@ def with_all_parts(neuron):
     return neuron if neuron.noise is not None else neuron + NOISE["white_noise"]
 
 
-def synapses():
-    """Every synapse alone and with every plasticity."""
-    for synapse in SYNAPSES:
-        yield synapse
-        yield from (synapse + part for part in PLASTICITY.values())
+PLASTICITIES = (None, *PLASTICITY.values())
+
+
+def joined(synapse, plasticity):
+    return synapse if plasticity is None else synapse + plasticity
 
 
 def kind_of(synapse):
     return "inhibitory" if "inhibitory" in synapse.name else "excitatory"
 
 
-def everything_onto(neuron):
-    """A circuit in which a neuron receives every synapse with every plasticity, each from its own source."""
-    models = list(synapses())
+def receiving(neuron, models):
+    """A circuit in which a neuron receives every one of the synapses, each from its own source."""
     inputs = [InputPopulation(f"X{k}", 3, "50 Hz", kind_of(model)) for k, model in enumerate(models)]
     projections = [Projection(f"X{k}", "E", "0.01 mV", FixedInDegree(2), model) for k, model in enumerate(models)]
     return Circuit("everything", (Population("E", 4, neuron),), tuple(projections), Constant(1), inputs=tuple(inputs))
 
 
 @pytest.mark.parametrize("neuron", NEURONS, ids=lambda neuron: neuron.name)
-def test_every_combination_runs(neuron):
-    assert len(SYNAPSES) >= 6
-    assert len(PLASTICITY) >= 7
-    circuit = everything_onto(with_all_parts(neuron))
-    assert len(circuit.projections) == len(SYNAPSES) * (1 + len(PLASTICITY))
+def test_every_combination_fits(neuron):
+    models = [joined(*pair) for pair in itertools.product(SYNAPSES, PLASTICITIES)]
+    assert len(models) >= 6 * 8
+    circuit = receiving(with_all_parts(neuron), models)
     assert circuit_from_toml(circuit_to_toml(circuit)) == circuit
-    recording = simulate(circuit, duration=STEP, seed=1, target="numpy")
+    check_models(circuit)
+
+
+def synapse_of(neuron, plasticity):
+    """Over all neurons every plasticity meets every synapse, and over all plasticities every neuron does."""
+    return SYNAPSES[(neuron + plasticity) % len(SYNAPSES)]
+
+
+def test_the_walk_meets_all_pairs():
+    walked = list(itertools.product(range(len(NEURONS)), range(len(PLASTICITIES))))
+    assert len({(synapse_of(*one).name, one[1]) for one in walked}) == len(SYNAPSES) * len(PLASTICITIES)
+    assert len({(synapse_of(*one).name, one[0]) for one in walked}) == len(SYNAPSES) * len(NEURONS)
+
+
+@pytest.mark.parametrize("number", range(len(NEURONS)), ids=[neuron.name for neuron in NEURONS])
+def test_all_pairs_run(number):
+    models = [joined(synapse_of(number, k), plasticity) for k, plasticity in enumerate(PLASTICITIES)]
+    recording = simulate(receiving(with_all_parts(NEURONS[number]), models), duration=STEP, seed=1, target="numpy")
     assert recording.completed
 
 
