@@ -15,6 +15,9 @@ import numpy as np
 from ssnbrian.circuit import Circuit, Drive, InvalidInputError, Projection, Recording
 from ssnbrian.circuit.units import floats_of
 
+from .efficacy import efficacy_of
+from .mean_field import constant_weight_refusal
+from .reduction import NotApplicableError
 from .states import SteadyStates
 from .statistics import BATCHES, batch_means
 
@@ -50,8 +53,9 @@ def balance_factors(
     mu_ext : mV/s (or quantity) of the excitatory populations, ``ratio`` times as much (default: the circuit's) of the
         inhibitory ones; or a mapping with one entry per population.
 
-    Raises :class:`~ssnbrian.circuit.InvalidInputError` for a missing or negative rate, or where the excitation of a
-    population is not positive, so that there is nothing to be balanced.
+    Weights with short-term plasticity are taken at their mean efficacy. Raises
+    :class:`~ssnbrian.circuit.InvalidInputError` for a missing or negative rate, where the excitation of a population
+    is not positive, so that there is nothing to be balanced, or where the rates do not fix the weights.
     """
     known = {one.name: one.rate.to("Hz") for one in circuit.inputs}
     for name in [*(one.name for one in circuit.populations), *known]:
@@ -70,10 +74,16 @@ def balance_factors(
             external = float(floats_of(mu_ext[one.name], "mV/s", f"mu_ext of {one.name}"))
         else:
             external = float(floats_of(mu_ext, "mV/s", "mu_ext")) * (1.0 if one.sign > 0 else factor)
-        weights = {each.name: circuit.weight_total(each).to("mV") for each in circuit.projections}
+        weights = {each.name: _transmitted(circuit, each, known[each.source]) for each in circuit.projections}
         inhibition, excitation = _inputs(circuit, one.name, known, external, weights)
         result[one.name] = float(inhibition / _positive(np.array([excitation]), one.name)[0])
     return result
+
+
+def _transmitted(circuit: Circuit, projection: Projection, rate: float) -> float:
+    """J in mV, times the efficacy at the rate of the source (Hz) where the synapses are plastic."""
+    efficacy = efficacy_of(projection)
+    return circuit.weight_total(projection).to("mV") * (1.0 if efficacy is None else float(efficacy(rate)))
 
 
 def balance_factors_of_states(circuit: Circuit, states: SteadyStates) -> tuple[dict[str, float], ...]:
@@ -86,7 +96,7 @@ def balance_course(circuit: Circuit, recording: Recording, width: Any = 1.0) -> 
 
     Weights that changed during the run are taken at their course; input populations at their nominal rates. Raises
     :class:`~ssnbrian.circuit.InvalidInputError` for a recording of another circuit, shorter than one bin, with count
-    bins too wide for a standard error, or where excitation is not positive.
+    bins too wide for a standard error, with plastic synapses, or where excitation is not positive.
     """
     seconds = float(floats_of(width, "s", "width of the bins"))
     per_batch = round(seconds / recording.bin_width) // BATCHES
@@ -171,6 +181,8 @@ def _input_courses(circuit: Circuit, recording: Recording) -> dict[str, tuple[np
             f"the recording is of another circuit than '{circuit.name}' as it is now; its content hash is "
             f"{recording.metadata['content_hash']}, the circuit's {circuit.content_hash}"
         )
+    if (reason := constant_weight_refusal(circuit)) is not None:
+        raise NotApplicableError(f"what the synapses transmit in the course of a recording is not known: {reason}")
     times, width = recording.bin_times, recording.bin_width
     rates: dict[str, Any] = {
         name: counts / (recording.sizes[name] * width) for name, counts in recording.counts.items()

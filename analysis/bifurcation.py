@@ -21,6 +21,8 @@ from .bifurcation_parameters import require_parameter, self_consistent_family, s
 from .bifurcation_points import BifurcationPoint, HopfPoint
 from .bifurcation_results import BifurcationDiagram, Branch
 from .parameter_family import DRIVE_UNITS, Drive
+from .plastic_equations import PlasticSSNEquations
+from .plastic_network import PlasticSSN
 from .power_law import PowerLaw
 from .self_consistent import SelfConsistent
 from .ssn import SSN
@@ -35,7 +37,8 @@ __all__ = [
     "parameter_limits",
 ]
 
-_VALUES = {"ssn": 401, "self_consistent": 41}
+_FAST_VALUES, _VALUES = 401, 41
+"""Parameter values with complete sets of states: through the characteristic function, and by branch and prune."""
 _MAXIMUM_RATE = {"ssn": 1000.0, "self_consistent": 100.0}
 
 
@@ -66,14 +69,15 @@ def bifurcation_diagram(
     ratio : default that of the circuit, 1 for an SSN.
     theory : "ssn" or "self_consistent" (Eq 14; for circuits only).
     transfer, tau_population : as for ``SSN.from_circuit``.
-    values : number of parameter values with complete sets of states; default 401 for the SSN, 41 else.
+    values : number of parameter values with complete sets of states; default 401 for the SSN of constant weights, 41
+        with plastic synapses and for the self-consistent theory.
     maximum_rate : Hz, default 1000 for the SSN and 100 for the self-consistent theory.
 
     Raises
     ------
     InvalidInputError : unknown or idle parameter, an empty range, a missing mu_ext, values no network has.
     """
-    if theory not in _VALUES:
+    if theory not in _MAXIMUM_RATE:
         raise InvalidInputError(f"theory: expected 'ssn' or 'self_consistent', got '{theory}'")
     require_parameter(subject, parameter)
     limits = parameter_limits(range, parameter)
@@ -84,9 +88,12 @@ def bifurcation_diagram(
     equations: RateTheory
     laws: dict[str, PowerLaw] = {}
     if theory == "ssn":
-        ssn, family = ssn_family(subject, [parameter], [limits], drive, transfer, tau_population)
+        ssn, family = ssn_family(subject, [parameter], [limits], drive, transfer, tau_population, plastic=True)
         laws = dict(zip(ssn.populations, ssn.transfer, strict=True))
-        equations = SSNEquations(ssn.populations, family, limit, [law.rate_range[1] for law in ssn.transfer])
+        if isinstance(ssn.network, PlasticSSN):
+            equations = PlasticSSNEquations(ssn.populations, ssn.network, family, limit)
+        else:
+            equations = SSNEquations(ssn.populations, family, limit, [law.rate_range[1] for law in ssn.transfer])
     else:
         if not isinstance(subject, Circuit):
             raise InvalidInputError("the self-consistent theory needs a circuit, not an SSN")
@@ -95,7 +102,8 @@ def bifurcation_diagram(
         SelfConsistent.require(subject)
         coupling, family = self_consistent_family(subject, [parameter], [limits], drive)
         equations = SelfConsistentEquations(coupling, tuple(one.kind for one in subject.populations), family, limit)
-    count = _VALUES[theory] if values is None else int(values)
+    fast = isinstance(equations, SSNEquations)
+    count = (_FAST_VALUES if fast else _VALUES) if values is None else int(values)
     if count < 2:
         raise InvalidInputError(f"values must be at least 2, got {count}")
     return DiagramBuilder(equations, limits, count, laws).diagram()

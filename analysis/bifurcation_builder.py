@@ -67,7 +67,7 @@ class DiagramBuilder:
             parameter=self.equations.family.names[0],
             unit=self.equations.family.units[0],
             range=self.limits,
-            theory="ssn" if isinstance(self.equations, SSNEquations) else "self_consistent",
+            theory=self.equations.theory,
             populations=tuple(self.equations.populations),
             branches=tuple(sorted(self.branches, key=lambda branch: float(np.min(branch.rates[:, 0])))),
             folds=folds_found,

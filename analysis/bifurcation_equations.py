@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from typing import ClassVar
 
 import numpy as np
 
@@ -20,6 +21,7 @@ from .continuation import Array, Curve, differences
 from .parameter_family import Family, Slice
 from .self_consistent_solver import Coupling, find_states
 from .self_consistent_solver import jacobian as self_consistent_slopes
+from .self_consistent_solver import linearisation as self_consistent_linearisation
 from .steady_state_search import REASONS, steady_states_of_many
 
 _RATE_UNIT = 0.1
@@ -31,10 +33,12 @@ class RateTheory(ABC):
 
     Attributes
     ----------
+    theory : "ssn" or "self_consistent".
     populations, kinds : names and kinds, in the order of x.
     state_scale : typical change of an unknown x.
     """
 
+    theory: ClassVar[str]
     populations: tuple[str, ...]
     kinds: tuple[str, ...]
     family: Family | Slice
@@ -111,6 +115,7 @@ class RateTheory(ABC):
 class SSNEquations(RateTheory):
     """Eq 3 in the total mean inputs: 0 = -mu_X + J_XE nu_E - J_XI nu_I + mu_ext_X, in mV/s."""
 
+    theory = "ssn"
     kinds = ("excitatory", "inhibitory")
     state_scale = 5.0
 
@@ -186,6 +191,7 @@ def _power(log_a: Array, above: Array, exponent: Array) -> Array:
 class SelfConsistentEquations(RateTheory):
     """Eq 14 in x_X = arsinh(nu_X / 0.1 Hz): 0 = -nu_X + Phi(mean, noise), in Hz."""
 
+    theory = "self_consistent"
     state_scale = 1.0
 
     def __init__(self, coupling: Coupling, kinds: tuple[str, ...], family: Family | Slice, maximum_rate: float) -> None:
@@ -217,6 +223,16 @@ class SelfConsistentEquations(RateTheory):
 
     def tau(self, p: Sequence[float]) -> Array:
         return self.coupling(p).tau
+
+    def linearisation(self, x: Array, p: Sequence[float]) -> Array:
+        rates = np.maximum(self.rates(x, p), 0.0)
+        return self_consistent_linearisation(self.coupling(p), rates, self._external(p))
+
+    def inhibition_stabilized(self, x: Array, p: Sequence[float]) -> bool:
+        efficacies = self._coupling.efficacies
+        if efficacies is None:
+            return super().inhibition_stabilized(x, p)
+        return efficacies.excitation_unstable(self.linearisation(x, p), self.kinds)
 
     def all_states(self, values: Array) -> tuple[list[Array], list[bool], str]:
         states, complete, reason = [], [], ""

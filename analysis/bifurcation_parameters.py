@@ -10,7 +10,7 @@ Chebyshev points and represented by polynomials, whose error against single fits
 
 from __future__ import annotations
 
-import functools
+import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -21,9 +21,13 @@ from ssnbrian.circuit.changes import Change, changes
 from ssnbrian.circuit.errors import nearest
 
 from .characteristic import TwoPopulationSSN
-from .mean_field import coupling_of, lif_numbers, recognise_lif
+from .conductance_transfer import fitted_law
+from .mean_field import conductance_refusal, coupling_of, recognise_lif
 from .parameter_family import DRIVE_UNITS, LOGARITHMIC, SSN_FIELDS, Drive, Family, SmoothNumbers
-from .power_law import PowerLaw, fit_transfer
+from .plastic_network import PlasticSSN
+from .power_law import PowerLaw
+from .projection_efficacies import NOT_CONSTANT
+from .reduction import NotApplicableError
 from .self_consistent_solver import Coupling
 from .ssn import SSN
 
@@ -37,29 +41,20 @@ def _set(change: Change, circuit: Circuit, value: float) -> Circuit:
     return change.apply(circuit, f"{value!r} {change.unit}")
 
 
-@functools.lru_cache(maxsize=4096)
-def _fit(items: tuple[tuple[str, float], ...]) -> PowerLaw:
-    return fit_transfer(**dict(items))
-
-
 def fitted_laws(circuit: Circuit) -> dict[str, PowerLaw]:
     """Fits for the leaky integrate-and-fire populations of the circuit, each neuron's only once."""
-    laws = {}
-    for population in circuit.populations:
-        if recognise_lif(population.neuron) is not None:
-            try:
-                laws[population.name] = _fit(tuple(sorted(lif_numbers(population).items())))
-            except ValueError as error:
-                raise InvalidInputError(
-                    f"the transfer function of {population.name} in '{circuit.name}' cannot be fitted by a power "
-                    f"law: {error}"
-                ) from None
-    return laws
+    lif = [one for one in circuit.populations if recognise_lif(one.neuron) is not None]
+    return {one.name: fitted_law(circuit, one) for one in lif}
 
 
 def ssn_numbers(ssn: SSN) -> np.ndarray:
-    """The numbers of an SSN as a vector; a as its logarithm."""
-    values = ssn.values()
+    """The numbers of an SSN of an E-I pair as a vector; a as its logarithm. Plastic weights: what e multiplies."""
+    if isinstance(ssn.network, PlasticSSN):
+        laws = [getattr(law, name) for law in ssn.transfer for name in "abn"]
+        numbers = [*laws, *np.abs(ssn.network.static.weights).ravel(), *ssn.tau_population]
+        values = dict(zip(SSN_FIELDS, numbers, strict=True))
+    else:
+        values = ssn.values()
     vector = np.array([values[name] for name in SSN_FIELDS])
     return np.where(LOGARITHMIC, np.log(np.where(LOGARITHMIC, vector, 1.0)), vector)
 
@@ -92,7 +87,7 @@ def require_parameter(subject: Circuit | SSN, name: str) -> None:
     """Raise InvalidInputError with the nearest known name for what is no parameter of the circuit or SSN."""
     circuit = subject if isinstance(subject, Circuit) else None
     known = [*DRIVE_UNITS, *(circuit_parameters(circuit) if circuit is not None else ())]
-    if circuit is None and isinstance(subject.network, TwoPopulationSSN):
+    if circuit is None and subject.kinds == ("excitatory", "inhibitory"):
         known += ssn_parameters(subject)
     elif circuit is not None and sorted(one.kind for one in circuit.populations) == ["excitatory", "inhibitory"]:
         E, I = (one.name for one in sorted(circuit.populations, key=lambda one: one.kind))
@@ -104,8 +99,11 @@ def require_parameter(subject: Circuit | SSN, name: str) -> None:
 def _unknown(name: str, known: Sequence[str], circuit: Circuit | None) -> InvalidInputError:
     """The error for a name that is no parameter."""
     projections = () if circuit is None else circuit.projections
-    if name in {f"{one.name}.{parameter}" for one in projections for parameter in one.parameters}:
-        return InvalidInputError(f"the steady states do not depend on '{name}'; choose another parameter")
+    for one in projections:
+        if name in {f"{one.name}.{parameter}" for parameter in one.parameters}:
+            idle = f"the steady states do not depend on '{name}'"
+            plastic = f"states are not followed along '{name}', a parameter of plastic synapses"
+            return InvalidInputError(f"{plastic if one.synapse.equations else idle}; choose another parameter")
     return InvalidInputError(f"there is no parameter called '{name}'. {nearest(name, known)}")
 
 
@@ -124,8 +122,11 @@ def ssn_family(
     drive: Drive,
     transfer: Mapping[str, PowerLaw] | None = None,
     tau_population: Any = None,
+    plastic: bool = False,
 ) -> tuple[SSN, Family]:
     """The SSN at the circuit's own values, and its family over the parameters.
+
+    With ``plastic`` synapses may be plastic; the weights among the numbers are then what the efficacies multiply.
 
     Raises
     ------
@@ -136,11 +137,13 @@ def ssn_family(
     laws = dict(fitted_laws(circuit)) if circuit is not None else {}
     laws.update(transfer or {})
     ssn = subject if circuit is None else SSN.from_circuit(circuit, transfer=laws, tau_population=tau_population)
-    if not isinstance(ssn.network, TwoPopulationSSN):
+    if ssn.kinds != ("excitatory", "inhibitory"):
         raise InvalidInputError(
             f"bifurcations of the SSN are followed for one excitatory and one inhibitory population, not for "
             f"{', '.join(ssn.populations)}"
         )
+    if isinstance(ssn.network, PlasticSSN) and not plastic:
+        raise NotApplicableError(NOT_CONSTANT)
     _refuse_inputs(ssn.poisson_inputs.names)
     own = ssn_parameters(ssn)
     described = {} if circuit is None else circuit_parameters(circuit)
@@ -227,7 +230,9 @@ def coupling_with(coupling: Coupling, numbers: np.ndarray) -> Coupling:
     """The coupling of the same populations with those numbers."""
     n = len(coupling.populations)
     J, variances, *rest = np.split(numbers, [n * n, 2 * n * n, *(2 * n * n + k * n for k in range(1, 5))])
-    return Coupling(coupling.populations, coupling.signs, J.reshape(n, n), variances.reshape(n, n), *rest)
+    names = ("sigma", "tau", "threshold", "reset", "refractory")
+    changed = dict(zip(names, rest, strict=True))
+    return dataclasses.replace(coupling, weights=J.reshape(n, n), variances=variances.reshape(n, n), **changed)
 
 
 def self_consistent_family(
@@ -235,6 +240,8 @@ def self_consistent_family(
 ) -> tuple[Coupling, Family]:
     """The coupling at the circuit's own values, and its family. Raises as :func:`ssn_family`."""
     _refuse_inputs([one.name for one in circuit.inputs])
+    if (reason := conductance_refusal(circuit)) is not None:
+        raise NotApplicableError(f"the self-consistent states of '{circuit.name}' cannot be followed: {reason}")
     described = circuit_parameters(circuit)
     units, fitted = [], []
     for name, limits in zip(names, ranges, strict=True):

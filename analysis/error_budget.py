@@ -11,11 +11,9 @@ import numpy as np
 
 from ssnbrian.circuit import Drive, Recording
 
-from . import transfer
 from .discretisation import discrete_rate
 from .reduction import Reduction
 from .self_consistent import SelfConsistent
-from .self_consistent_solver import jacobian
 
 PROBES = 7
 
@@ -66,16 +64,17 @@ def dt_shift(
     """Predicted shift of the rates, Hz, by simulating in steps of ``dt`` (s); ``bridges``: per population."""
     one = theory.coupling
     mean, sigma = theory.inputs(rates, external)
+    tau = one.time_constants(rates)
     stepped = np.array(
         [
-            discrete_rate(mean[k], sigma[k], one.tau[k], dt, one.threshold[k], one.reset[k], bridges[k])
+            discrete_rate(mean[k], sigma[k], tau[k], dt, one.threshold[k], one.reset[k], bridges[k])
             for k in range(len(rates))
         ]
     )
     dead = np.array([_dead_time(period, dt, bridge) for period, bridge in zip(one.refractory, bridges, strict=True)])
     stepped = 1 / (1 / np.maximum(stepped, 1e-300) + dead)
-    shift = stepped - transfer.rate(mean, sigma, one.tau, one.threshold, one.reset, one.refractory)
-    return np.linalg.solve(np.eye(len(rates)) - jacobian(one, rates, external), shift)
+    shift = stepped - one.rates_of(rates, external)
+    return np.linalg.solve(np.eye(len(rates)) - one.jacobian(rates, external), shift)
 
 
 def _dt_shifts(

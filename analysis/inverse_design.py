@@ -21,9 +21,9 @@ from ssnbrian.circuit.errors import nearest
 from ssnbrian.circuit.units import floats_of
 
 from .linear_response import linear_spectrum
+from .plastic_network import PlasticSSN
 from .reduction import NotApplicableError, Reduction
 from .self_consistent import SelfConsistent
-from .self_consistent_solver import jacobian
 from .ssn import SSN
 
 __all__ = ["RequiredWeights", "inputs_for_trajectory", "required_weights", "stable_along"]
@@ -145,13 +145,19 @@ def stable_along(theory: Reduction, rates: Any) -> np.ndarray:
         raise NotApplicableError(f"stability is that of SSN or SelfConsistent, not of {type(theory).__name__}")
     course = _course(theory, rates)
     if isinstance(theory, SSN):
+        if isinstance(theory.network, PlasticSSN):
+            matrices = [theory.network.linearisation(one, theory.tau_population) for one in course]
+            return np.all(np.linalg.eigvals(matrices).real < 0, axis=-1)
         slopes = theory.network.gains(course)[..., None] * theory.network.weights
         tau = np.array(theory.tau_population)
     else:
         _check_reachable(theory, course, np.arange(len(course), dtype=float))
         theory = theory.with_input_noise(theory.poisson_inputs.rates)
-        slopes = jacobian(theory.coupling, course, theory.total_external_inputs(course))
-        tau = theory.coupling.tau
+        one, external = theory.coupling, theory.total_external_inputs(course)
+        if one.efficacies is not None:
+            matrices = [one.linearisation(*point) for point in zip(course, external, strict=True)]
+            return np.all(np.linalg.eigvals(matrices).real < 0, axis=-1)
+        slopes, tau = one.jacobian(course, external), one.time_constants(course)
     return np.all(linear_spectrum(slopes, tau).real < 0, axis=-1)
 
 

@@ -68,7 +68,7 @@ def cycles_from_hopf(diagram: BifurcationDiagram, point: HopfPoint, most_cycles:
     """
     equations = diagram.equations
     if not isinstance(equations, SSNEquations):
-        raise ValueError(f"limit cycles are followed for the SSN only, not for '{diagram.theory}'")
+        raise ValueError("limit cycles are followed for the SSN of constant weights only")
     centre = np.array([point.rates[name] for name in equations.populations])
     period = 1 / point.frequency
     shooting = Shooting(equations, np.maximum(centre, 0.1), period)

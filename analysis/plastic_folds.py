@@ -16,11 +16,11 @@ from ssnbrian.circuit import InvalidInputError
 from ssnbrian.circuit.units import floats_of
 
 from .bifurcation_builder import DiagramBuilder
-from .bifurcation_equations import RateTheory
 from .bifurcation_results import crossings
 from .continuation import Array, Curve
 from .folds import Folds
-from .plastic_network import PlasticSSN, states_of_plastic_network
+from .plastic_equations import PlasticEquations
+from .plastic_network import PlasticSSN
 from .reduction import NotApplicableError
 from .regime_map import RegimeMap, checked_ratios
 
@@ -32,48 +32,24 @@ __all__ = ["plastic_folds", "plastic_regime_map"]
 _GRID = 41
 
 
-class _AlongInput(RateTheory):
-    """0 = -mu_X + sum_Y s_Y J_XY e_XY(nu_Y) nu_Y + d_X mu_ext in the total mean inputs mu_X, d = 1 or the ratio."""
+class _AlongInput(PlasticEquations):
+    """Any number of populations along mu_ext, of which the inhibitory ones receive ``ratio`` times as much."""
 
-    state_scale = 5.0
     family: Any = None  # the parameter is mu_ext alone
 
     def __init__(self, ssn: SSN, network: PlasticSSN, ratio: float, limits: tuple[float, float]) -> None:
-        self.populations, self.kinds, self.network = ssn.populations, ssn.kinds, network
+        self.populations, self.kinds, self._network = ssn.populations, ssn.kinds, network
         self.direction = np.array([1.0 if kind == "excitatory" else ratio for kind in ssn.kinds])
         self.tau_population, self.maximum_rate, self.limits = np.array(ssn.tau_population), ssn.maximum_rate, limits
 
-    def residual(self, x: Array, p: Sequence[float]) -> Array:
-        return self.network.recurrent(self.rates(x, p)) - x + self.direction * p[0]
+    def network(self, p: Sequence[float]) -> PlasticSSN:
+        return self._network
 
-    def state_jacobian(self, x: Array, p: Sequence[float]) -> Array:
-        rates = self.rates(x, p)
-        return self.network.effective_weights(rates) * self.network.gains(rates) - np.eye(len(x))
-
-    def rates(self, x: Array, p: Sequence[float]) -> Array:
-        return self.network.rates(x)
-
-    def slopes(self, x: Array, p: Sequence[float]) -> Array:
-        return self.network.slopes(self.rates(x, p))
+    def external(self, p: Sequence[float]) -> Array:
+        return self.direction * p[0]
 
     def tau(self, p: Sequence[float]) -> Array:
         return self.tau_population
-
-    def margins(self, x: Array, p: Sequence[float]) -> Array:
-        return x - self.network.static.b
-
-    def linearisation(self, x: Array, p: Sequence[float]) -> Array:
-        return self.network.linearisation(self.rates(x, p), self.tau_population)
-
-    def all_states(self, values: Array) -> tuple[list[Array], list[bool], str]:
-        states, complete, reason = [], [], ""
-        for value in values:
-            external = self.direction * value
-            found = states_of_plastic_network(self.network, external, self.maximum_rate)
-            states.append(np.array([self.network.recurrent(one) + external for one in found.rates]))
-            complete.append(found.complete)
-            reason = reason if found.complete else found.reason
-        return states, complete, reason
 
     def curve(self) -> Curve:
         """Steady states in y = (mu, mu_ext)."""

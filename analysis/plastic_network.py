@@ -17,8 +17,9 @@ from functools import cached_property
 import numpy as np
 
 from .box_search import UNDERFLOW, BoxRoots, fixed_points
-from .efficacy import Efficacy
 from .many_populations import ManyPopulationSSN
+from .mean_efficacy import Efficacy
+from .projection_efficacies import NOT_CONSTANT, ProjectionEfficacies
 from .reduction import NotApplicableError
 
 __all__ = ["PlasticMap", "PlasticSSN", "states_of_plastic_network"]
@@ -45,24 +46,12 @@ class PlasticSSN:
     @property
     def weights(self) -> np.ndarray:
         """Raises :class:`NotApplicableError`: there are no constant weights."""
-        raise NotApplicableError("this is derived for constant weights; those of plastic synapses depend on the rates")
+        raise NotApplicableError(NOT_CONSTANT)
 
     @cached_property
-    def plastic(self) -> tuple[tuple[int, int, Efficacy], ...]:
-        """(target, source, efficacy) of the plastic projections."""
-        return tuple(
-            (target, source, one)
-            for target, row in enumerate(self.efficacies)
-            for source, one in enumerate(row)
-            if one is not None and self.static.weights[target, source] != 0
-        )
-
-    def _over(self, rates: np.ndarray, static: np.ndarray, what: str) -> np.ndarray:
-        """``what`` of every efficacy at rates (..., n), (..., n, n), with ``static`` where there is none."""
-        values = np.array(np.broadcast_to(static, (*rates.shape[:-1], *self.static.weights.shape)))
-        for target, source, efficacy in self.plastic:
-            values[..., target, source] = getattr(efficacy, what)(rates[..., source])
-        return values
+    def synapses(self) -> ProjectionEfficacies:
+        """The plastic projections."""
+        return ProjectionEfficacies.of_rows(self.efficacies, self.static.weights)
 
     def rates(self, mu: np.ndarray) -> np.ndarray:
         """Rates in Hz at the total mean inputs mu in mV/s, shape (..., n) (Eq 1)."""
@@ -74,14 +63,12 @@ class PlasticSSN:
 
     def recurrent(self, rates: np.ndarray) -> np.ndarray:
         """Mean recurrent input sum_Y s_Y J_XY e_XY(nu_Y) nu_Y in mV/s at rates (..., n) in Hz, shape (..., n)."""
-        rates = np.asarray(rates, dtype=float)
-        sent = self._over(rates, rates[..., None, :], "transmitted")
+        sent = self.synapses.sent(np.asarray(rates, dtype=float))
         return np.sum(self.static.weights * sent, axis=-1)
 
     def effective_weights(self, rates: np.ndarray) -> np.ndarray:
         """s_Y J_XY d(nu_Y e_XY)/d nu_Y in mV at rates (..., n) in Hz, shape (..., n, n)."""
-        constant = np.ones(self.static.weights.shape)
-        return self.static.weights * self._over(np.asarray(rates, dtype=float), constant, "slope")
+        return self.static.weights * self.synapses.slopes(np.asarray(rates, dtype=float))
 
     def slopes(self, rates: np.ndarray) -> np.ndarray:
         """d Phi_X / d nu_Y with the synapses at their means, (n, n), at a steady state of rates (n,) in Hz."""
@@ -90,33 +77,15 @@ class PlasticSSN:
     def linearisation(self, rates: np.ndarray, tau: Sequence[float] | np.ndarray) -> np.ndarray:
         """Jacobian in 1/s at a steady state of rates (n,) in Hz, for population time constants tau (n,) in s.
 
-        Unknowns: the n rates, then the variables of every entry of :attr:`plastic`.
+        Unknowns: the n rates, then the variables of the plastic projections (`ProjectionEfficacies.linearisation`).
         """
         rates = np.asarray(rates, dtype=float)
-        n = len(rates)
-        gains = self.gains(rates) / np.asarray(tau, dtype=float)
-        fast = gains[:, None] * self.static.weights * self._over(rates, np.ones(self.static.weights.shape), "__call__")
-        size = n + sum(len(one.variables) for *_, one in self.plastic)
-        matrix = np.zeros((size, size))
-        matrix[:n, :n] = fast - np.diag(1 / np.asarray(tau, dtype=float))
-        first = n
-        for target, source, efficacy in self.plastic:
-            own = slice(first, first + len(efficacy.variables))
-            matrix[own, own], matrix[own, source], released = efficacy.linearised(rates[source])
-            matrix[target, own] = gains[target] * self.static.weights[target, source] * rates[source] * released
-            first = own.stop
-        return matrix
+        by_weight = self.gains(rates)[:, None] * self.static.weights
+        return self.synapses.linearisation(rates, by_weight * self.synapses.factors(rates), by_weight * rates, tau)
 
     def excitation_unstable(self, rates: np.ndarray, tau: Sequence[float], kinds: Sequence[str]) -> bool:
         """Whether the excitatory populations with the synapses among them are unstable with inhibition held."""
-        chosen = [index for index, kind in enumerate(kinds) if kind == "excitatory"]
-        first = len(kinds)
-        for target, source, efficacy in self.plastic:
-            if kinds[target] == kinds[source] == "excitatory":
-                chosen += range(first, first + len(efficacy.variables))
-            first += len(efficacy.variables)
-        block = self.linearisation(rates, tau)[np.ix_(chosen, chosen)]
-        return bool(np.max(np.linalg.eigvals(block).real, initial=-np.inf) > 0)
+        return self.synapses.excitation_unstable(self.linearisation(rates, tau), kinds)
 
 
 @dataclass(frozen=True, eq=False)
@@ -130,23 +99,6 @@ class PlasticMap:
     mu_ext: np.ndarray
     resolution: float = 1e-12
 
-    def _sent(self, low: np.ndarray, high: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Bounds of nu_Y e_XY(nu_Y) over boxes, (m, n, n) each."""
-        shape = (len(low), *self.network.static.weights.shape)
-        bounds = tuple(np.array(np.broadcast_to(one[:, None, :], shape)) for one in (low, high))
-        for target, source, efficacy in self.network.plastic:
-            found = efficacy.transmitted.bounds(low[:, source], high[:, source])
-            for bound, one in zip(bounds, found, strict=True):
-                bound[:, target, source] = one
-        return bounds[0], bounds[1]
-
-    def _sent_slopes(self, low: np.ndarray, high: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Bounds of d(nu_Y e_XY)/d nu_Y over boxes, (m, n, n) each."""
-        bounds = np.ones((2, len(low), *self.network.static.weights.shape))
-        for target, source, efficacy in self.network.plastic:
-            bounds[:, :, target, source] = efficacy.transmitted.derivative.bounds(low[:, source], high[:, source])
-        return bounds[0], bounds[1]
-
     def _weighted(self, least: np.ndarray, most: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Bounds of weights times values between (m, n, n)."""
         positive, negative = np.maximum(self.network.static.weights, 0.0), np.minimum(self.network.static.weights, 0.0)
@@ -157,7 +109,7 @@ class PlasticMap:
 
     def _inputs(self, low: np.ndarray, high: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Bounds of mu - b, (m, n) each, mV/s."""
-        lower, upper = self._weighted(*self._sent(low, high))
+        lower, upper = self._weighted(*self.network.synapses.sent_bounds(low, high))
         one = self.network.static
         size = np.maximum(np.abs(lower), np.abs(upper)).sum(-1) + np.abs(self.mu_ext) + np.abs(one.b)
         pad = 2e-15 * (len(one.b) + 2) * size
@@ -179,7 +131,7 @@ class PlasticMap:
         scale = one.n * one.a
         least = (scale * lower ** (one.n - 1) * (1 - _POWER_PAD))[..., None]
         most = (scale * upper ** (one.n - 1) * (1 + _POWER_PAD) + np.where(upper > 0, UNDERFLOW, 0.0))[..., None]
-        down, up = self._weighted(*self._sent_slopes(low, high))
+        down, up = self._weighted(*self.network.synapses.slope_bounds(low, high))
         corners = np.stack([least * down, least * up, most * down, most * up])
         return corners.min(0) - 1e-15 * np.abs(corners).max(0), corners.max(0) + 1e-15 * np.abs(corners).max(0)
 
@@ -198,9 +150,9 @@ class PlasticMap:
         equation = np.where(low > 0, root[0] - above, -_UNBOUNDED), root[1] - above
         up, down = np.maximum(rows, 0.0), np.minimum(rows, 0.0)
         total = [_times(up, first) + _times(down, last) for first, last in (equation, equation[::-1])]
-        ends = [self._weighted(*self._sent(at, at)) for at in (low, high)]
+        ends = [self._weighted(*self.network.synapses.sent_bounds(at, at)) for at in (low, high)]
         at_low, at_high = ([up @ w[0] + down @ w[1], up @ w[1] + down @ w[0]] for w in ends)
-        slope_low, slope_high = self._weighted(*self._sent_slopes(low, high))
+        slope_low, slope_high = self._weighted(*self.network.synapses.slope_bounds(low, high))
         with np.errstate(invalid="ignore", over="ignore", divide="ignore"):
             steep = up @ slope_low + down @ slope_high, up @ slope_high + down @ slope_low
             least = np.fmax(
@@ -247,7 +199,7 @@ class PlasticMap:
         limits = np.full(len(one.a), np.inf)
         for _ in limits:
             sent = np.array(np.broadcast_to(limits, self.network.static.weights.shape))
-            for target, source, efficacy in self.network.plastic:
+            for target, source, efficacy in self.network.synapses.entries:
                 if efficacy.increasing:
                     reached = efficacy.transmitted(limits[source]) if np.isfinite(limits[source]) else np.inf
                     sent[target, source] = min(float(reached), efficacy.transmitted.limit) * (1 + 1e-12)

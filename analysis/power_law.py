@@ -34,6 +34,8 @@ class PowerLaw:
     rmse : root mean square error of the fit, Hz, or None for coefficients that were given.
     standard_errors : of (log a, b, n) if the misfit were independent noise, or None. The three are strongly
         correlated (a flat valley), so these are no measure of how well the curve is known.
+    shunt : mV; a conductance g (1/s, relative to the capacitance) towards rest makes it ν = a ((μ - shunt g - b)_+)ⁿ.
+        None where it was not fitted, for neurons without conductances. The methods are those at g = 0.
 
     Raises ValueError if a ≤ 0, n ≤ 1, a value is not finite, or rate_range is not increasing.
     """
@@ -44,6 +46,7 @@ class PowerLaw:
     rate_range: tuple[float, float] = (0.0, 10.0)
     rmse: float | None = None
     standard_errors: tuple[float, float, float] | None = None
+    shunt: float | None = None
 
     def __post_init__(self):
         for name, meaning in (

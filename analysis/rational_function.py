@@ -32,12 +32,11 @@ def _sign(polynomial: sympy.Poly) -> int:
     return 1 if polynomial.eval(bound) > 0 else -1
 
 
-def _horner(x: np.ndarray, coefficients: np.ndarray) -> np.ndarray:
-    """A polynomial with coefficients >= 0, constant term first, as numpy's polyval but without its overhead."""
-    value = np.full(np.shape(x), coefficients[-1])
-    if coefficients.any():
-        for one in coefficients[-2::-1]:
-            value = value * x + one
+def _horner(x: np.ndarray, coefficients: tuple[float, ...]) -> Any:
+    """A polynomial with coefficients >= 0, constant term first; one number where it is constant."""
+    value: Any = coefficients[-1] if coefficients else 0.0
+    for one in coefficients[-2::-1]:
+        value = value * x + one
     return value
 
 
@@ -92,14 +91,15 @@ class RationalFunction:
         return float(self.top[-1] / self.bottom[-1]) if top == bottom else 0.0
 
     @cached_property
-    def _floats(self) -> tuple[np.ndarray, ...]:
-        numbers = [np.array([float(one) for one in part]) for part in (self.top, self.bottom)]
-        return tuple(one for part in numbers for one in (np.maximum(part, 0.0), np.maximum(-part, 0.0)))
+    def _floats(self) -> tuple[tuple[float, ...], ...]:
+        """Coefficients of top and bottom, those above 0 and those below apart; empty where there are none."""
+        parts = [[sign * float(one) for one in part] for part in (self.top, self.bottom) for sign in (1, -1)]
+        return tuple(tuple(max(one, 0.0) for one in part) if max(part) > 0 else () for part in parts)
 
     def __call__(self, x: Any) -> np.ndarray:
         """Values at x >= 0 of any shape."""
         up, down, below, minus = (_horner(np.asarray(x, float), part) for part in self._floats)
-        return np.asarray((up - down) / (below - minus))
+        return np.array(np.broadcast_to((up - down) / (below - minus), np.shape(x)))
 
     def slope(self, x: Any) -> np.ndarray:
         """Derivative at x >= 0 of any shape."""
@@ -129,4 +129,8 @@ class RationalFunction:
         known = (bottom[0] > 0) & np.isfinite(lower) & np.isfinite(upper)
         lower = lower - pad * np.abs(lower)
         upper = upper + pad * np.abs(upper)
-        return np.where(known, lower, -np.inf), np.where(known, upper, np.inf)
+        shape = np.shape(low)
+        return (
+            np.broadcast_to(np.where(known, lower, -np.inf), shape),
+            np.broadcast_to(np.where(known, upper, np.inf), shape),
+        )

@@ -11,12 +11,12 @@ import numpy as np
 from ssnbrian.circuit import Circuit
 from ssnbrian.circuit.units import floats_of
 
-from . import transfer
+from .conductance_coupling import ConductanceCoupling
 from .linear_response import excitation_falls, excitation_unstable, input_direction, linear_spectrum
 from .mean_field import coupling_of, lif_refusal
 from .poisson_inputs import PoissonInputs
 from .reduction import Reduction
-from .self_consistent_solver import Coupling, find_states, jacobian
+from .self_consistent_solver import Coupling
 from .states import SteadyState, SteadyStates
 
 
@@ -26,11 +26,14 @@ class SelfConsistent(Reduction):
     """Eq 14 of Ekelmans et al. 2023: nu_X = Phi(mean input, sqrt(sigma_ext² + recurrent variance), tau_X).
 
     Stability is that of tau_population dnu/dt = -nu + Phi, with the membrane time constants by default (an
-    assumption). States are searched for up to ``maximum_rate`` Hz.
+    assumption). States are searched for up to ``maximum_rate`` Hz. Short-term plasticity multiplies the weights by the
+    mean efficacy at the rate of their source and the variances by its square (an approximation, see `Coupling`); the
+    eigenvalues are then those of the rates and the variables of the synapses together. Conductances shorten the time
+    constants, see `ConductanceCoupling`; the states are then not proven to be all.
     """
 
     name: ClassVar[str] = "self_consistent"
-    coupling: Coupling
+    coupling: Coupling | ConductanceCoupling
     kinds: tuple[str, ...]
     maximum_rate: float = 100.0
     poisson_inputs: PoissonInputs = field(default_factory=PoissonInputs)
@@ -58,26 +61,22 @@ class SelfConsistent(Reduction):
         """The theory whose external noise includes that of the input populations at ``input_rates`` (inputs,), Hz."""
         if not self.poisson_inputs.names:
             return self
-        sigma = np.sqrt(self.coupling.sigma**2 + self.poisson_inputs.variance(input_rates))
-        return replace(self, coupling=replace(self.coupling, sigma=sigma), poisson_inputs=PoissonInputs())
+        coupling = self.coupling.with_inputs(self.poisson_inputs, np.asarray(input_rates, dtype=float))
+        return replace(self, coupling=coupling, poisson_inputs=PoissonInputs())
 
     def inputs(self, rates: np.ndarray, mu_ext: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Mean (mV/s) and noise (mV/sqrt(s)) of the total input at ``rates``, shape (populations,) (Eq 12)."""
-        one = self.coupling
-        mean = mu_ext + one.weights @ (one.signs * rates)
-        return mean, np.sqrt(one.sigma**2 + one.variances @ rates)
+        return self.coupling.inputs(rates, mu_ext)
 
     def rates_of(self, rates: np.ndarray, mu_ext: np.ndarray) -> np.ndarray:
         """Phi at the inputs that ``rates`` produce: equal to ``rates`` at a steady state, Hz."""
-        one = self.coupling
-        mean, sigma = self.inputs(rates, mu_ext)
-        return transfer.rate(mean, sigma, one.tau, one.threshold, one.reset, one.refractory)
+        return self.coupling.rates_of(rates, mu_ext)
 
     def steady_states(self, mu_ext: Any, ratio: float = 1.0) -> SteadyStates:
         """All states found in the box [0, maximum_rate]; ``complete`` is false where that is not proven."""
         external = self.external_inputs(mu_ext, ratio)
         theory = self.with_input_noise(self.poisson_inputs.rates_in(mu_ext))
-        roots = find_states(theory.coupling, external, self.maximum_rate)
+        roots = theory.coupling.find_states(external, self.maximum_rate)
         direction = input_direction(self.kinds, external if isinstance(mu_ext, Mapping) else None, ratio)
         states = tuple(theory._state(rates, external, direction) for rates in roots.rates)
         reason = roots.reason
@@ -88,20 +87,27 @@ class SelfConsistent(Reduction):
         return SteadyStates(states, roots.complete, reason, self.by_population(external))
 
     def _state(self, rates: np.ndarray, external: np.ndarray, direction: np.ndarray) -> SteadyState:
-        one = self.coupling
-        slopes = jacobian(one, rates, external)
-        spectrum = linear_spectrum(slopes, one.tau)
-        mean, sigma = self.inputs(rates, external)
-        gain, _ = transfer.rate_derivatives(mean, sigma, one.tau, one.threshold, one.reset, one.refractory)
+        slopes = self.coupling.jacobian(rates, external)
+        spectrum, isn = self._stability(slopes, rates, external)
+        mean, _ = self.inputs(rates, external)
+        gain = self.coupling.gains(rates, external)
         return SteadyState(
             rates=self.by_population(rates),
             inputs=self.by_population(mean),
             stable=bool(np.all(spectrum.real < 0)),
             eigenvalues=tuple(complex(value) for value in spectrum),
             residual=float(np.max(np.abs(self.rates_of(rates, external) - rates))),
-            inhibition_stabilized=excitation_unstable(slopes, self.kinds),
+            inhibition_stabilized=isn,
             supersaturating=excitation_falls(slopes, gain * direction, self.kinds),
         )
+
+    def _stability(self, slopes: np.ndarray, rates: np.ndarray, external: np.ndarray) -> tuple[np.ndarray, bool]:
+        """The eigenvalues, 1/s, and whether the state is inhibition-stabilized."""
+        one = self.coupling
+        if one.efficacies is None:
+            return linear_spectrum(slopes, one.time_constants(rates)), excitation_unstable(slopes, self.kinds)
+        matrix = one.linearisation(rates, external)
+        return np.linalg.eigvals(matrix).astype(complex), one.efficacies.excitation_unstable(matrix, self.kinds)
 
     def required_inputs(self, rates: Mapping[str, float]) -> dict[str, float]:
         """External inputs, mV/s, that make ``rates`` (Hz, > 0) a steady state: Phi inverted in the mean input at the
@@ -116,7 +122,4 @@ class SelfConsistent(Reduction):
 
     def total_external_inputs(self, rates: np.ndarray) -> np.ndarray:
         """:meth:`required_mu_ext` with the part of input populations, mV/s, at rates (..., populations), Hz."""
-        one = self.with_input_noise(self.poisson_inputs.rates).coupling
-        rates = np.asarray(rates, dtype=float)
-        mean, sigma = one.inputs(rates, 0.0)
-        return transfer.mean_input(rates, sigma, *one.neuron) - mean
+        return self.with_input_noise(self.poisson_inputs.rates).coupling.required(rates)

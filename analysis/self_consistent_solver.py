@@ -2,39 +2,28 @@
 
 A state solves ν_X = Φ(μ_X, σ_X, τ_X) for every population X (Ekelmans et al. 2023, Eqs 9, 12 and 14), with
 
-    μ_X = Σ_Y s_Y J_XY ν_Y + μ_ext,X,      σ_X² = σ_ext,X² + Σ_Y (j J)_XY ν_Y.
+    μ_X = Σ_Y s_Y J_XY e_XY ν_Y + μ_ext,X,      σ_X² = σ_ext,X² + Σ_Y (j J)_XY e_XY² ν_Y,
 
-They are found by `box_search`, which needs bounds of Φ and of its slopes over boxes of rates. Write
-b = (Θ - μτ)/(σ√τ), w = (Θ - V_R)/(σ√τ), f(z) = exp(z²)(1 + erf z), I = ∫_{b-w}^b f dz. What makes the bounds tight is
-that all of the following are monotone, so that corners of a box bound them:
+where e_XY(ν_Y) is the efficacy of plastic synapses and 1 for all others.
 
-- Φ grows with μ (f > 0) and with σ: ∂Φ/∂σ ∝ b f(b) - (b-w) f(b-w), and z f(z) grows: its slope at z = -x is
-  (1 + 2x²) erfcx(x) - 2x/√π > 0.
-- ∂ ln I/∂b = (f(b) - f(b-w))/I is the mean of f'/f over [b-w, b] with weight f. f is a mixture of exponentials
-  exp(2tz), t > 0, hence log-convex: f'/f grows with z, and a larger b at equal w moves weight to larger z. The mean
-  grows with b and falls with w.
-- (b f(b) - (b-w) f(b-w))/I is the mean of 1 + z f'/f with the same weight. For z > 0 it grows as f'/f does; at
-  z = -x it is 1 - E[2s] with s of density ∝ exp(-2s - s²/x²), s > 0, and E[2s] grows with x. So again the mean grows
-  with b and falls with w.
-
-Floating-point errors are covered by relative pads larger than the errors of `transfer` (not by directed rounding).
+They are found by `box_search` with the bounds of `ricciardi_map`.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from .box_search import UNDERFLOW, fixed_points
-from .erfcx_integral import scaled_integral
-from .transfer import rate, rate_derivatives
+from .box_search import fixed_points
+from .projection_efficacies import NOT_CONSTANT, ProjectionEfficacies
+from .reduction import NotApplicableError
+from .ricciardi_map import RicciardiMap
+from .transfer import mean_input, rate, rate_derivatives
 
-__all__ = ["Coupling", "RicciardiMap", "find_states", "jacobian"]
+__all__ = ["Coupling", "find_states", "jacobian", "linearisation"]
 
-_RATE_PAD = 2e-13  # relative; errors of Φ are below 1e-14
 _INPUT_PAD = 1e-14  # relative to the sum of magnitudes; rounding of μ, σ² and b
-_SLOPE_PAD = 1e-10
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,6 +38,9 @@ class Coupling:
     variances : (n, n) j J ≥ 0, mV²: change of σ_X² per Hz of Y (Eq 12).
     sigma : (n,) or float, external noise, mV/√s, ≥ 0.
     tau : (n,) or float, s. threshold, reset : (n,) or float, mV. refractory : (n,) or float, s.
+    efficacies : of the plastic projections, whose ``weights`` and ``variances`` are those that the efficacy and its
+        square multiply; None without any. That the variance carries e² is an approximation: it leaves out how the
+        factor of a spike varies about its mean, and that successive factors are correlated.
 
     Raises ValueError on wrong shapes, signs or ranges.
     """
@@ -62,6 +54,7 @@ class Coupling:
     threshold: np.ndarray = 1.0
     reset: np.ndarray = 0.0
     refractory: np.ndarray = 0.0
+    efficacies: ProjectionEfficacies | None = None
 
     def __post_init__(self):
         object.__setattr__(self, "populations", tuple(self.populations))
@@ -92,8 +85,99 @@ class Coupling:
 
     def inputs(self, rates, mu_ext):
         """Mean input (mV/s) and noise amplitude (mV/√s), each of the shape (..., n) of ``rates`` (Hz)."""
-        mu = rates @ (self.weights * self.signs).T + mu_ext
-        return mu, np.sqrt(self.sigma**2 + rates @ self.variances.T)
+        if self.efficacies is None:
+            mu = rates @ self.signed_weights.T + mu_ext
+            return mu, np.sqrt(self.sigma**2 + rates @ self.variances.T)
+        mu = np.sum(self.signed_weights * self.efficacies.sent(rates), axis=-1) + mu_ext
+        return mu, np.sqrt(self.sigma**2 + np.sum(self.variances * self.efficacies.sent(rates, 2), axis=-1))
+
+    @property
+    def constant_weights(self):
+        """:attr:`signed_weights`; NotApplicableError where some weights depend on the rates."""
+        if self.efficacies is not None:
+            raise NotApplicableError(NOT_CONSTANT)
+        return self.signed_weights
+
+    def with_inputs(self, inputs, rates):
+        """With the noise of the `PoissonInputs` ``inputs`` at their ``rates`` (Hz) as external noise."""
+        return replace(self, sigma=np.sqrt(self.sigma**2 + inputs.variance(rates)))
+
+    def time_constants(self, rates):
+        """Time constants of the membranes in s, (n,): they do not depend on the ``rates``."""
+        return self.tau
+
+    def rates_of(self, rates, mu_ext):
+        """Φ at the inputs that ``rates`` (..., n) bring, Hz."""
+        return rate(*self.inputs(np.asarray(rates, float), mu_ext), *self.neuron)
+
+    def gains(self, rates, mu_ext):
+        """∂Φ/∂μ at ``rates`` (..., n), Hz/(mV/s)."""
+        return _gains(self, np.asarray(rates, float), mu_ext)[0]
+
+    def jacobian(self, rates, mu_ext):
+        """See the function `jacobian`."""
+        return jacobian(self, rates, mu_ext)
+
+    def linearisation(self, rates, mu_ext):
+        """See the function `linearisation`."""
+        return linearisation(self, rates, mu_ext)
+
+    def required(self, rates):
+        """mu_ext (..., n), mV/s, that makes ``rates`` (..., n), Hz, > 0, a steady state."""
+        rates = np.asarray(rates, float)
+        mean, sigma = self.inputs(rates, 0.0)
+        return mean_input(rates, sigma, *self.neuron) - mean
+
+    def find_states(self, mu_ext, maximum_rate):
+        """See the function `find_states`."""
+        return find_states(self, mu_ext, maximum_rate)
+
+    @property
+    def signed_weights(self):
+        """s_Y J_XY, (n, n), mV; of a plastic projection what its efficacy multiplies."""
+        return self.weights * self.signs
+
+    def input_slopes(self, rates):
+        """Slopes of the mean input (mV) and of its variance (mV²) in the rates, (n, n) or (..., n, n)."""
+        if self.efficacies is None:
+            return self.signed_weights, self.variances
+        mean, variance = (self.efficacies.slopes(rates, power) for power in (1, 2))
+        return self.signed_weights * mean, self.variances * variance
+
+    def input_bounds(self, mu_ext, low, high):
+        """Lower and upper bounds of mean and noise over boxes (m, n) of rates: two pairs of (m, n).
+
+        Infinite where the efficacies have no bounds that are known.
+        """
+        if self.efficacies is None:
+            positive, negative = np.maximum(self.signed_weights, 0.0), np.minimum(self.signed_weights, 0.0)
+            size = high @ self.weights.T
+            mu = low @ positive.T + high @ negative.T, high @ positive.T + low @ negative.T
+            variance = low @ self.variances.T, high @ self.variances.T
+        else:
+            least, most = self.efficacies.sent_bounds(low, high)
+            least = np.maximum(least, 0.0)  # efficacies are never negative
+            size = (self.weights * most).sum(-1)
+            ends = self.signed_weights * least, self.signed_weights * most
+            mu = np.minimum(*ends).sum(-1), np.maximum(*ends).sum(-1)
+            least, most = self.efficacies.sent_bounds(low, high, 2)
+            variance = (self.variances * np.maximum(least, 0.0)).sum(-1), (self.variances * most).sum(-1)
+        pad = _INPUT_PAD * (size + np.abs(mu_ext))
+        sigma = (
+            np.sqrt(self.sigma**2 + one) * (1.0 + sign * _INPUT_PAD)
+            for one, sign in zip(variance, (-1.0, 1.0), strict=True)
+        )
+        return (mu[0] + mu_ext - pad, mu[1] + mu_ext + pad), tuple(sigma)
+
+    def input_slope_bounds(self, low, high):
+        """Bounds of :meth:`input_slopes` over boxes (m, n): two pairs of (n, n) or (m, n, n)."""
+        signed = self.signed_weights
+        if self.efficacies is None:
+            return (signed, signed), (self.variances, self.variances)
+        least, most = self.efficacies.slope_bounds(low, high)
+        ends = signed * least, signed * most
+        variance = tuple(self.variances * one for one in self.efficacies.slope_bounds(low, high, 2))
+        return (np.minimum(*ends), np.maximum(*ends)), variance
 
 
 def jacobian(coupling, rates, mu_ext):
@@ -108,12 +192,35 @@ def jacobian(coupling, rates, mu_ext):
     -------
     (..., n, n), dimensionless, index [target, source].
     """
-    mu, sigma = coupling.inputs(np.asarray(rates, float), np.asarray(mu_ext, float))
+    rates = np.asarray(rates, float)
+    mean, variance = coupling.input_slopes(rates)
+    by_mean, by_variance = _gains(coupling, rates, mu_ext)
+    return by_mean[..., None] * mean + by_variance[..., None] * variance
+
+
+def _gains(coupling, rates, mu_ext):
+    """∂Φ/∂μ and ∂Φ/∂σ², each (..., n), at rates (..., n)."""
+    mu, sigma = coupling.inputs(rates, np.asarray(mu_ext, float))
     # ∂Φ/∂σ ∝ σ as σ → 0, so the quotient at the smallest σ is its limit.
     sigma = np.maximum(sigma, 1e-100)
-    by_mu, by_sigma = rate_derivatives(mu, sigma, *coupling.neuron)
-    signed = coupling.weights * coupling.signs
-    return by_mu[..., None] * signed + (by_sigma / (2.0 * sigma))[..., None] * coupling.variances
+    by_mean, by_sigma = rate_derivatives(mu, sigma, *coupling.neuron)
+    return by_mean, by_sigma / (2.0 * sigma)
+
+
+def linearisation(coupling, rates, mu_ext):
+    """Jacobian in 1/s, at a steady state of rates (n,), of τ dν/dt = -ν + Φ and the means of the plastic synapses.
+
+    Unknowns: the n rates, then the variables of every plastic projection, which the mean and the variance of the
+    input follow without delay.
+    """
+    rates = np.asarray(rates, float)
+    if coupling.efficacies is None:
+        return (jacobian(coupling, rates, mu_ext) - np.eye(len(rates))) / coupling.tau[:, None]
+    factors = coupling.efficacies.factors(rates)
+    by_mean, by_variance = (one[:, None] for one in _gains(coupling, rates, mu_ext))
+    direct = by_mean * coupling.signed_weights * factors + by_variance * coupling.variances * factors**2
+    by_factor = (by_mean * coupling.signed_weights + 2.0 * by_variance * coupling.variances * factors) * rates
+    return coupling.efficacies.linearisation(rates, direct, by_factor, coupling.tau)
 
 
 def find_states(coupling, mu_ext, maximum_rate=100.0):
@@ -142,82 +249,3 @@ def find_states(coupling, mu_ext, maximum_rate=100.0):
     if not (np.isfinite(maximum_rate) and maximum_rate > 0):
         raise ValueError(f"maximum_rate={maximum_rate!r}; expected a finite rate above 0, in Hz")
     return fixed_points(RicciardiMap(coupling, mu_ext), np.full(n, float(maximum_rate)))
-
-
-@dataclass(frozen=True, eq=False)
-class RicciardiMap:
-    """Φ of Eq 14 at one external input ``mu_ext`` (n,), mV/s, as a `box_search.RateMap`."""
-
-    coupling: Coupling
-    mu_ext: np.ndarray
-    resolution: float = 1e-290
-
-    def rate_bounds(self, low, high):
-        return _rate_bounds(self.coupling, self.mu_ext, low, high)[0]
-
-    def slope_bounds(self, low, high):
-        return _slope_bounds(self.coupling, self.mu_ext, low, high)
-
-    def contract(self, low, high):
-        return low, high
-
-    def rates(self, point):
-        return rate(*self.coupling.inputs(point, self.mu_ext), *self.coupling.neuron)
-
-    def slopes(self, point):
-        return jacobian(self.coupling, point, self.mu_ext)
-
-
-def _rate_bounds(coupling, mu_ext, low, high):
-    """Bounds of Φ, μ and σ over boxes: three pairs of arrays of shape (m, n)."""
-    signed = coupling.weights * coupling.signs
-    positive, negative = np.maximum(signed, 0.0).T, np.minimum(signed, 0.0).T
-    pad = _INPUT_PAD * (high @ coupling.weights.T + np.abs(mu_ext))
-    mu = low @ positive + high @ negative + mu_ext - pad, high @ positive + low @ negative + mu_ext + pad
-    sigma = tuple(
-        np.sqrt(coupling.sigma**2 + x @ coupling.variances.T) * (1.0 + sign * _INPUT_PAD)
-        for x, sign in ((low, -1.0), (high, 1.0))
-    )
-    lower = rate(mu[0], sigma[0], *coupling.neuron) * (1.0 - _RATE_PAD)
-    upper = rate(mu[1], sigma[1], *coupling.neuron)
-    upper = upper * (1.0 + _RATE_PAD) + np.where((upper < 1e-290) & (sigma[1] > 0.0), UNDERFLOW, 0.0)
-    return (np.where(lower < 1e-290, 0.0, lower), upper), mu, sigma
-
-
-def _slope_bounds(coupling, mu_ext, low, high):
-    """Bounds of ∂Φ_X/∂ν_Y over boxes, each (m, n, n); infinite where σ reaches 0."""
-    phi, mu, sigma = _rate_bounds(coupling, mu_ext, low, high)
-    tau, threshold, reset, refractory = coupling.neuron
-    root = np.sqrt(tau)
-    gap = threshold - mu[1] * tau, threshold - mu[0] * tau
-    width = (threshold - reset) / (sigma[1] * root), (threshold - reset) / (sigma[0] * root)
-    near = gap[0] / (np.where(gap[0] >= 0, sigma[1], sigma[0]) * root)
-    far = gap[1] / (np.where(gap[1] >= 0, sigma[0], sigma[1]) * root)
-    scale = np.abs(mu[0]) * tau + np.abs(mu[1]) * tau + np.abs(threshold)
-    slack = 1e-14 * (scale / (sigma[0] * root) + np.abs(near) + np.abs(far))
-    possible = np.isfinite(near) & np.isfinite(far) & np.isfinite(width[1]) & (far < 1e150) & (near > -1e150)
-    safe = [np.where(possible, x, 1.0).ravel() for x in (near - slack, width[1], far + slack, width[0])]
-    at_near = scaled_integral(safe[0], safe[1], slopes=True)
-    at_far = scaled_integral(safe[2], safe[3], slopes=True)
-    # ∂Φ/∂ν = Φ (1 - t_ref Φ) × logarithmic slope of the passage time.
-    ends = [x * np.maximum(1.0 - refractory * x, 0.0) for x in phi]
-    top = (refractory * phi[0] <= 0.5) & (refractory * phi[1] >= 0.5)
-    factor = np.minimum(*ends), np.where(top, 0.25 / np.maximum(refractory, 1e-300), np.maximum(*ends))
-    bounds = []
-    for part, unit in ((1, root), (2, 1.0)):
-        smallest = (at_near[part] / at_near[0]).reshape(near.shape) * unit * (1.0 - _SLOPE_PAD)
-        largest = (at_far[part] / at_far[0]).reshape(near.shape) * unit * (1.0 + _SLOPE_PAD)
-        power = 1 if part == 1 else 2  # ∂/∂μ carries 1/σ, ∂/∂σ times 1/(2σ) carries 1/(2σ²)
-        bounds.append(
-            (
-                np.where(possible, factor[0] * np.maximum(smallest, 0.0) / (power * sigma[1] ** power), 0.0),
-                np.where(possible, factor[1] * largest / (power * sigma[0] ** power), np.inf),
-            )
-        )
-    (mu_low, mu_high), (noise_low, noise_high) = bounds
-    positive = np.maximum(coupling.weights * coupling.signs, 0.0)
-    negative = np.minimum(coupling.weights * coupling.signs, 0.0)
-    variances = coupling.variances
-    lower = mu_low[..., None] * positive + mu_high[..., None] * negative + noise_low[..., None] * variances
-    upper = mu_high[..., None] * positive + mu_low[..., None] * negative + noise_high[..., None] * variances
-    return lower, upper

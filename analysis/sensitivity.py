@@ -179,7 +179,7 @@ def sensitivities(theory: Reduction, state: SteadyState, mu_ext: Mapping[str, fl
 
 
 def _signed_weights(theory: SSN | SelfConsistent) -> np.ndarray:
-    return theory.network.weights if isinstance(theory, SSN) else theory.coupling.weights * theory.coupling.signs
+    return theory.network.weights if isinstance(theory, SSN) else theory.coupling.constant_weights
 
 
 def _signs(theory: SSN | SelfConsistent) -> np.ndarray:

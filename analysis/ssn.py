@@ -15,14 +15,16 @@ from .balanced import balanced_limit
 from .box_search import BoxRoots
 from .characteristic import TwoPopulationSSN
 from .conditions import condition
-from .efficacy import Efficacy, efficacy_of, efficacy_refusal
+from .conductance_transfer import fitted_law
+from .efficacy import Efficacy, efficacies_of
 from .folds import Folds, folds
 from .linear_response import excitation_falls, excitation_unstable, input_direction, linear_spectrum
 from .many_populations import ManyPopulationSSN, states_of_many_populations
-from .mean_field import conductance_refusal, lif_numbers, recognise_lif, sorted_by_kind
+from .mean_field import has_conductances, input_refusal, lif_numbers, recognise_lif, sorted_by_kind
 from .plastic_network import PlasticSSN, states_of_plastic_network
 from .poisson_inputs import PoissonInputs
-from .power_law import PowerLaw, fit_transfer
+from .power_law import PowerLaw
+from .projection_efficacies import NOT_CONSTANT
 from .reduction import NotApplicableError, Reduction
 from .states import SteadyState, SteadyStates
 from .steady_state_search import Roots, steady_state_roots
@@ -30,17 +32,8 @@ from .steady_state_search import Roots, steady_state_roots
 _PAIR = ("excitatory", "inhibitory")
 
 
-def _fitted(circuit: Circuit, population: Population) -> PowerLaw:
-    try:
-        return fit_transfer(**lif_numbers(population))
-    except ValueError as error:
-        raise InvalidInputError(
-            f"the transfer function of {population.name} in '{circuit.name}' cannot be fitted by a power law: {error}"
-        ) from None
-
-
 def _network(
-    laws: list[PowerLaw],
+    laws: tuple[PowerLaw, ...],
     weights: np.ndarray,
     kinds: tuple[str, ...],
     efficacies: tuple[tuple[Efficacy | None, ...], ...],
@@ -55,10 +48,46 @@ def _network(
     return PlasticSSN(static, efficacies) if plastic else static
 
 
-def _efficacies(circuit: Circuit, names: tuple[str, ...]) -> tuple[tuple[Efficacy | None, ...], ...]:
-    """Of every projection between the populations ``names``, [target][source]."""
-    found = {(one.target, one.source): efficacy_of(one) for one in circuit.projections if one.source in names}
-    return tuple(tuple(found.get((target, source)) for source in names) for target in names)
+def _law_of(circuit: Circuit, population: Population, given: Mapping[str, PowerLaw]) -> PowerLaw:
+    if population.name in given:
+        return given[population.name]
+    if recognise_lif(population.neuron) is not None:
+        return fitted_law(circuit, population)
+    raise InvalidInputError(
+        f"the SSN of '{circuit.name}' needs the transfer function of {population.name} "
+        f"({population.neuron.name}): give transfer={{'{population.name}': PowerLaw(a, b, n)}}"
+    )
+
+
+def _time_constant(population: Population, given: Mapping[str, Any]) -> float:
+    if given.get(population.name) is not None:
+        value = float(floats_of(given[population.name], "s", f"population time constant of {population.name}"))
+        if value <= 0:
+            raise InvalidInputError(f"tau_population of {population.name} must be positive, got {value:g} s")
+        return value
+    if recognise_lif(population.neuron) is not None:
+        return lif_numbers(population)["tau"]
+    raise InvalidInputError(f"give tau_population for {population.name}, whose membrane has no single one")
+
+
+def _shunts(circuit: Circuit, laws: Mapping[str, PowerLaw]) -> dict[str, float]:
+    """The shunt of every population, 0 where no conductances end."""
+    for name, law in laws.items():
+        if law.shunt is None and has_conductances(circuit, name):
+            raise InvalidInputError(
+                f"{name} in '{circuit.name}' receives conductances: its power law must say how they shift it; "
+                f"give PowerLaw(…, shunt=…)"
+            )
+    return {name: law.shunt or 0.0 for name, law in laws.items()}
+
+
+def _check_signs(circuit: Circuit, weights: np.ndarray) -> None:
+    """Refuse conductances whose reversal potential is on the wrong side of where the target fires."""
+    if (weights < 0).any():
+        raise InvalidInputError(
+            f"in '{circuit.name}' a conductance acts against the kind of its source where its target fires: an "
+            f"excitatory reversal potential must lie above the threshold, an inhibitory one below it"
+        )
 
 
 @final
@@ -72,10 +101,14 @@ class SSN(Reduction):
     whose weights depend on the rate of their source; states are found in the same way, the eigenvalues are those of the
     rates and the variables of the synapses together, and the conditions that need constant weights do not apply.
 
+    A conductance g (1/s) lowers the rate like a mean input -shunt g (Holt & Koch 1997, Neural Computation 9), with the
+    shunt of the power law. So conductance synapses, whose spikes bring the input area minus conductance times membrane,
+    have the constant weights J = K j (area - conductance shunt), and everything here applies to them.
+
     Attributes
     ----------
     populations : names, excitatory first.
-    transfer : power law of each population (a in Hz/(mV/s)^n, b in mV/s), excitatory first.
+    transfer : power law of each population (a in Hz/(mV/s)^n, b in mV/s, shunt in mV), excitatory first.
     network : the coefficients.
     tau_population : population time constants, s. The paper looks at equilibria only and gives none; by default
         they are the membrane time constants, an assumption on which stability, eigenvalues and Hopf points depend.
@@ -97,15 +130,8 @@ class SSN(Reduction):
 
     @classmethod
     def refusal(cls, circuit: Circuit) -> str | None:
-        """Why the rates do not fix the weights (spike-timing plasticity, conductances), or None otherwise."""
-        inputs = [one.name for one in circuit.inputs]
-        for projection in circuit.projections:
-            reason = efficacy_refusal(projection)
-            if reason is None and projection.source in inputs and efficacy_of(projection) is not None:
-                reason = f"the synapses {projection.name} of an input population are plastic, which is not treated"
-            if reason is not None:
-                return reason
-        return conductance_refusal(circuit)
+        """Why the rates do not fix the mean inputs (spike-timing plasticity, NMDA's block), or None otherwise."""
+        return input_refusal(circuit)
 
     @classmethod
     def from_circuit(
@@ -131,36 +157,19 @@ class SSN(Reduction):
         NotApplicableError : with :meth:`refusal`.
         """
         cls.require(circuit)
-        ordered, weights = sorted_by_kind(circuit)
-        laws, taus = [], []
-        for population in ordered:
-            lif = recognise_lif(population.neuron)
-            if transfer is not None and population.name in transfer:
-                laws.append(transfer[population.name])
-            elif lif is not None:
-                laws.append(_fitted(circuit, population))
-            else:
-                raise InvalidInputError(
-                    f"the SSN of '{circuit.name}' needs the transfer function of {population.name} "
-                    f"({population.neuron.name}): give transfer={{'{population.name}': PowerLaw(a, b, n)}}"
-                )
-            given = (tau_population or {}).get(population.name)
-            if given is not None:
-                taus.append(float(floats_of(given, "s", f"population time constant of {population.name}")))
-                if taus[-1] <= 0:
-                    raise InvalidInputError(f"tau_population of {population.name} must be positive, got {taus[-1]:g} s")
-            elif lif is not None:
-                taus.append(lif_numbers(population)["tau"])
-            else:
-                raise InvalidInputError(f"give tau_population for {population.name}, whose membrane has no single one")
-        kinds = tuple(one.kind for one in ordered)
+        laws = {one.name: _law_of(circuit, one, transfer or {}) for one in circuit.populations}
+        shunts = _shunts(circuit, laws)
+        ordered, weights = sorted_by_kind(circuit, shunts)
+        _check_signs(circuit, weights)
+        names, kinds = tuple(one.name for one in ordered), tuple(one.kind for one in ordered)
+        taus = tuple(_time_constant(one, tau_population or {}) for one in ordered)
         limit = float(floats_of(maximum_rate, "Hz", "maximum_rate"))
         if limit <= 0:
             raise InvalidInputError(f"maximum_rate must be positive, got {limit:g} Hz")
-        names = tuple(one.name for one in ordered)
-        network = _network(laws, weights, kinds, _efficacies(circuit, names))
-        inputs = PoissonInputs.of_circuit(circuit, names)
-        return cls(names, tuple(laws), network, tuple(taus), kinds, limit, inputs)
+        transfers = tuple(laws[name] for name in names)
+        network = _network(transfers, weights, kinds, efficacies_of(circuit, names))
+        inputs = PoissonInputs.of_circuit(circuit, names, shunts)
+        return cls(names, transfers, network, taus, kinds, limit, inputs)
 
     @property
     def pair(self) -> TwoPopulationSSN:
@@ -170,9 +179,7 @@ class SSN(Reduction):
         derived for an E-I pair of constant weights.
         """
         if isinstance(self.network, PlasticSSN):
-            raise NotApplicableError(
-                "this is derived for constant weights; those of plastic synapses depend on the rates"
-            )
+            raise NotApplicableError(NOT_CONSTANT)
         if not isinstance(self.network, TwoPopulationSSN):
             raise NotApplicableError(
                 f"this is derived for one excitatory and one inhibitory population; the SSN has "

@@ -11,6 +11,8 @@ from collections.abc import Mapping
 
 from ssnbrian.circuit import Circuit, Drive, FixedInDegree, InvalidInputError, Population, Projection, Value
 
+from ..mean_field import conductance_refusal, constant_weight_refusal
+from ..reduction import NotApplicableError
 from ..ssn import SSN
 from .request import PAIRS, DesignBounds
 
@@ -23,6 +25,9 @@ def template_populations(template: Circuit) -> dict[str, Population]:
             f"ekelmans2023.supersaturating(), got {template!r}"
         )
     SSN.require(template)
+    reason = constant_weight_refusal(template) or conductance_refusal(template)
+    if reason is not None:
+        raise NotApplicableError(f"designs are of constant weights, and in the template '{template.name}' {reason}")
     return {"E" if one.kind == "excitatory" else "I": one for one in template.populations}
 
 

@@ -106,7 +106,8 @@ def execute(arguments: argparse.Namespace) -> tuple[str, dict[str, Any]]:
             try:
                 cycles.append(cycles_from_hopf(diagram, point))
             except ValueError as error:
-                failures.append(str(error))
+                if str(error) not in failures:
+                    failures.append(str(error))
     if figure is not None:
         from ssnbrian.analysis.bifurcation_figure import bifurcation_figure
 

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 EXAMPLE = "ssnbrian map bistable --mu 0:15:61 --ratio 0:5:51"
 MOST_POINTS = 4_000_000
+NO_BOUNDARIES = (
+    "no boundary curves and no balanced limit: they are derived for constant weights, and some synapses are plastic"
+)
 _COLUMNS, _ROWS = 60, 20
 SYMBOLS = {
     "x": "no steady state",
@@ -52,13 +55,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--mu",
         type=grid_range,
         metavar="FROM:TO:COUNT",
-        help="mu_ext of the excitatory population, mV/s (default: the range of the circuit's drive, 61 points)",
+        help="mu_ext of the excitatory population, mV/s (default: the range of the circuit's drive, 61 points; 31 "
+        "with plastic synapses)",
     )
     parser.add_argument(
         "--ratio",
         type=grid_range,
         metavar="FROM:TO:COUNT",
-        help="mu_ext of inhibitory over excitatory (default: 0 to twice the circuit's ratio, at least 2, 51 points)",
+        help="mu_ext of inhibitory over excitatory (default: 0 to twice the circuit's ratio, at least 2, 51 points; 26 "
+        "with plastic synapses)",
     )
     parser.add_argument(
         "--transfer", choices=("fit", "paper"), default="fit", help="power law: fitted (default) or as published"
@@ -70,12 +75,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def _ranges(
     arguments: argparse.Namespace, circuit: Circuit
 ) -> tuple[tuple[float, float, int], tuple[float, float, int]]:
+    from ssnbrian.analysis.mean_field import constant_weight_refusal
+
+    columns, rows = (61, 51) if constant_weight_refusal(circuit) is None else (31, 26)
     mu = arguments.mu
     if mu is None:
         values = circuit.drive.values if circuit.drive else (0.0, 50.0)
         low, high = min(0.0, *values), max(values)
-        mu = (low, high if high > low else low + 50.0, 61)
-    ratio = arguments.ratio or (0.0, max(2.0, 2 * circuit.ratio), 51)
+        mu = (low, high if high > low else low + 50.0, columns)
+    ratio = arguments.ratio or (0.0, max(2.0, 2 * circuit.ratio), rows)
     if ratio[0] < 0:
         raise InvalidInputError(f"--ratio must not be negative, got {ratio[0]:g}; start the range at 0 or above")
     if mu[2] * ratio[2] > MOST_POINTS:
@@ -84,10 +92,11 @@ def _ranges(
 
 
 def execute(arguments: argparse.Namespace) -> tuple[str, dict[str, Any]]:
-    """All steady states on the grid, the exact boundaries, and a figure."""
+    """All steady states on the grid, with constant weights the exact boundaries, and a figure."""
     import numpy as np
 
-    from ssnbrian.analysis.mean_field import constant_weight_refusal
+    from ssnbrian.analysis.plastic_folds import plastic_regime_map
+    from ssnbrian.analysis.plastic_network import PlasticSSN
     from ssnbrian.analysis.regime_boundaries import regime_boundaries
     from ssnbrian.analysis.regime_map import regime_map
     from ssnbrian.analysis.ssn import SSN
@@ -100,15 +109,12 @@ def execute(arguments: argparse.Namespace) -> tuple[str, dict[str, Any]]:
     reason = SSN.refusal(circuit)
     if reason is not None:
         raise InvalidInputError(f"map needs the SSN of '{circuit.name}': {reason}")
-    if (reason := constant_weight_refusal(circuit)) is not None:
-        raise InvalidInputError(
-            f"map draws the exact boundaries of constant weights, and in '{circuit.name}' {reason}; "
-            f"ssnbrian.analysis.plastic_folds.plastic_regime_map gives the states on a grid"
-        )
     ssn = ssn_of(circuit, arguments.transfer)
     progress = TerminalProgress()
-    regimes = regime_map(ssn, np.linspace(*mu), np.linspace(*ratio), progress)
-    boundaries = regime_boundaries(ssn, mu[:2], ratio[:2], progress)
+    plastic = isinstance(ssn.network, PlasticSSN)
+    draw = plastic_regime_map if plastic else regime_map
+    regimes = draw(ssn, np.linspace(*mu), np.linspace(*ratio), progress)
+    boundaries = None if plastic else regime_boundaries(ssn, mu[:2], ratio[:2], progress)
     progress.finish()
     regimes.plot(figure, boundaries)
     transfer = {
@@ -124,16 +130,13 @@ def _points(found: Sequence[BoundaryPoint], names: tuple[str, str]) -> list[dict
     ]
 
 
-def as_json(name: str, regimes: RegimeMap, boundaries: RegimeBoundaries) -> dict[str, Any]:
-    """What --json prints; arrays are indexed [ratio][mu]."""
-    names = regimes.populations
-
-    def rates(values: np.ndarray) -> dict[str, list[list[float | None]]]:
-        def row(given: list[float]) -> list[float | None]:
-            return [None if math.isnan(rate) else rate for rate in given]
-
-        return {names[k]: [row(one) for one in values[:, :, k].tolist()] for k in range(2)}
-
+def _boundaries_json(names: tuple[str, str], boundaries: RegimeBoundaries | None) -> dict[str, Any]:
+    """Curves and special points; null without them."""
+    if boundaries is None:
+        fields = ("boundaries", "cusps", "bogdanov_takens", "balanced_lines")
+        return dict.fromkeys(fields) | {
+            "boundaries_complete": False, "boundaries_reason": NO_BOUNDARIES, "cusps_complete": False
+        }  # fmt: skip
     curves = [
         {
             "name": curve.name,
@@ -153,6 +156,27 @@ def as_json(name: str, regimes: RegimeMap, boundaries: RegimeBoundaries) -> dict
         for curve in boundaries.curves.values()
     ]
     return {
+        "boundaries": curves,
+        "boundaries_complete": boundaries.complete,
+        "boundaries_reason": None,
+        "cusps": _points(boundaries.cusps, names),
+        "cusps_complete": boundaries.cusps_complete,
+        "bogdanov_takens": _points(boundaries.bogdanov_takens, names),
+        "balanced_lines": [{"ratio": x.ratio, "below": x.below, "above": x.above} for x in boundaries.balanced],
+    }
+
+
+def as_json(name: str, regimes: RegimeMap, boundaries: RegimeBoundaries | None) -> dict[str, Any]:
+    """What --json prints; arrays are indexed [ratio][mu]."""
+    names = regimes.populations
+
+    def rates(values: np.ndarray) -> dict[str, list[list[float | None]]]:
+        def row(given: list[float]) -> list[float | None]:
+            return [None if math.isnan(rate) else rate for rate in given]
+
+        return {names[k]: [row(one) for one in values[:, :, k].tolist()] for k in range(2)}
+
+    return {
         "circuit": name,
         "mu_ext": regimes.mu_ext.tolist(),
         "ratio": regimes.ratio.tolist(),
@@ -167,13 +191,7 @@ def as_json(name: str, regimes: RegimeMap, boundaries: RegimeBoundaries) -> dict
         "complete": bool(regimes.complete.all()),
         "complete_reason": regimes.reason,
         "tau_population": dict(zip(names, regimes.tau_population, strict=True)),
-        "boundaries": curves,
-        "boundaries_complete": boundaries.complete,
-        "cusps": _points(boundaries.cusps, names),
-        "cusps_complete": boundaries.cusps_complete,
-        "bogdanov_takens": _points(boundaries.bogdanov_takens, names),
-        "balanced_lines": [{"ratio": x.ratio, "below": x.below, "above": x.above} for x in boundaries.balanced],
-    }
+    } | _boundaries_json(names, boundaries)
 
 
 def _symbols(regimes: RegimeMap) -> np.ndarray:
@@ -184,7 +202,7 @@ def _symbols(regimes: RegimeMap) -> np.ndarray:
     return np.select(cases, list("xoB*is"), default=".")
 
 
-def report(name: str, regimes: RegimeMap, boundaries: RegimeBoundaries) -> str:
+def report(name: str, regimes: RegimeMap, boundaries: RegimeBoundaries | None) -> str:
     """A map in letters with its legend, then the special points."""
     import numpy as np
 
@@ -193,7 +211,8 @@ def report(name: str, regimes: RegimeMap, boundaries: RegimeBoundaries) -> str:
     columns = np.unique(np.linspace(0, len(regimes.mu_ext) - 1, min(_COLUMNS, len(regimes.mu_ext))).round().astype(int))
     lines = [f"{name}: {regimes.states.size} points; ratio upwards, mu_ext (mV/s) to the right"]
     for j in rows[::-1]:
-        balanced = "" if regimes.balanced[j] == "none" else f"  balanced limit {regimes.balanced[j]}"
+        known = regimes.balanced[j] in ("stable", "unstable")
+        balanced = f"  balanced limit {regimes.balanced[j]}" if known else ""
         lines.append(f"{regimes.ratio[j]:8.3g} {''.join(letters[j, columns])}{balanced}")
     lines.append(f"{'':8} {regimes.mu_ext[0]:<{len(columns) - 6}g}{regimes.mu_ext[-1]:>6g}")
     for letter, meaning in SYMBOLS.items():
@@ -207,10 +226,13 @@ def report(name: str, regimes: RegimeMap, boundaries: RegimeBoundaries) -> str:
         lines.append(
             f"  {100 * np.mean(regimes.extrapolated):.1f} % of the points hold a stable state outside the fitted range"
         )
+    status = f"states {'complete' if regimes.complete.all() else 'perhaps not complete'}: {regimes.reason}"
+    if boundaries is None:
+        return "\n".join([*lines, status, NO_BOUNDARIES])
     for found, word in ((boundaries.cusps, "cusp"), (boundaries.bogdanov_takens, "Bogdanov-Takens point")):
         lines += [f"{word}: mu_ext = {point.mu_ext:.6g} mV/s, ratio {point.ratio:.6g}" for point in found]
     lines += [f"balanced limit: {x.below} below ratio {x.ratio:.6g}, {x.above} above" for x in boundaries.balanced]
-    lines.append(f"states {'complete' if regimes.complete.all() else 'perhaps not complete'}: {regimes.reason}")
+    lines.append(status)
     lines += [f"{curve.name} perhaps not complete: {curve.reason}" for curve in boundaries.curves.values()
               if not curve.complete]  # fmt: skip
     return "\n".join(lines)

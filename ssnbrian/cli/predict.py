@@ -62,7 +62,8 @@ def execute(arguments: argparse.Namespace) -> tuple[str, dict[str, Any]]:
         "mu_ext": arguments.mu,
         "ratio": ratio,
         "transfer": {
-            name: {"a": law.a, "b": law.b, "n": law.n} for name, law in zip(ssn.populations, ssn.transfer, strict=True)
+            name: {"a": law.a, "b": law.b, "n": law.n} | ({} if law.shunt is None else {"shunt": law.shunt})
+            for name, law in zip(ssn.populations, ssn.transfer, strict=True)
         },
         "tau_population": dict(zip(ssn.populations, ssn.tau_population, strict=True)),
         "steady_states": [_state_data(state) for state in states],
@@ -116,6 +117,7 @@ def _add_conditions(data: dict[str, Any], circuit: Circuit, ssn: SSN) -> list[st
     if data["conditions_reason"] is None:
         balanced = BalancedLimit.from_circuit(circuit).steady_states(data["mu_ext"], data["ratio"])
         conditions["balanced"]["rates"] = dict(balanced[0].rates) if len(balanced) else None
+    if conditions["balanced"] is not None:
         return _condition_lines(conditions)
     lines = [f"conditions: not all are defined, {data['conditions_reason']}"]
     return lines + (_isn_line(conditions) if conditions["isn"] else [])
@@ -160,7 +162,7 @@ def _condition_lines(conditions: dict[str, Any]) -> list[str]:
         lines.append("  balanced limit: does not exist at this ratio (S2)")
     else:
         word = "stable" if entry["stable"] else "unstable"
-        rates = entry["rates"]
+        rates = entry.get("rates")
         values = ", ".join(f"{name} {rate:.4g} Hz" for name, rate in (rates or {}).items())
         values = f": {values}" if rates else ", for positive input"
         lines.append(f"  balanced limit: exists, {word} (S2, S4){values}")

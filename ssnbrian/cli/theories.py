@@ -50,7 +50,8 @@ def ssn_of(circuit: Circuit, transfer: str) -> SSN:
     if lif_refusal(circuit) is None:
         return SSN.from_circuit(circuit)
     from ssnbrian.cli.progress import TerminalProgress
-    from ssnbrian.workflow.transfer_fit import measured_laws, membrane_time_constant, population_time_constants
+    from ssnbrian.workflow.measured_laws import measured_laws
+    from ssnbrian.workflow.transfer_fit import membrane_time_constant, population_time_constants
 
     progress = TerminalProgress()
     laws = measured_laws(circuit, progress=progress)

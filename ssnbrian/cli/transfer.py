@@ -101,8 +101,8 @@ def _closed_form(arguments: argparse.Namespace) -> tuple[str, dict[str, Any]]:
 
 def _named_population(name: str) -> Population:
     """The neurons called MODEL, as a population of them."""
+    from ssnbrian.analysis.conductance_transfer import NAMELESS
     from ssnbrian.models.library import TEMPLATES, find_circuit
-    from ssnbrian.workflow.transfer_fit import NAMELESS
 
     path, colon, inside = name.rpartition(":")
     if colon:

@@ -9,15 +9,15 @@ from typing import Any
 
 import numpy as np
 
+from ssnbrian.analysis.conductance_transfer import NAMELESS, without_noise
 from ssnbrian.analysis.mean_field import lif_numbers, recognise_lif
 from ssnbrian.analysis.power_law import PowerLaw, fit_power_law
 from ssnbrian.circuit import Circuit, InvalidInputError, NeuronModel, Population
 from ssnbrian.circuit.units import parse_unit
 from ssnbrian.engine.progress import Progress, silent
+from ssnbrian.workflow.curve_cache import kept_curve
 from ssnbrian.workflow.transfer_curve import TransferCurve, level_bins, measured_transfer
 
-NAMELESS = "neuron"
-"""The population of a neuron model that stands alone."""
 INPUTS = 36
 RESAMPLES = 200
 ASSUMED_TIME_CONSTANT = 0.01
@@ -103,7 +103,8 @@ def population_time_constants(circuit: Circuit) -> dict[str, float]:
     return {one.name: membrane_time_constant(one) or ASSUMED_TIME_CONSTANT for one in circuit.populations}
 
 
-def _described(population: Population) -> str:
+def described(population: Population) -> str:
+    """A population's neurons in words."""
     owner = "" if population.name == NAMELESS else f" of {population.name}"
     return f"neurons{owner} ({population.neuron.name})"
 
@@ -167,7 +168,7 @@ def _ladder(run: _Measurement, maximum_rate: float) -> tuple[float, float]:
         mu, rates = np.concatenate([mu, levels]), np.concatenate([rates, run.coarse(levels, maximum_rate)])
         if (rates >= maximum_rate).any():
             break
-    who = _described(run.population)
+    who = described(run.population)
     if _ends(mu, rates, maximum_rate)[1] is None:
         top = int(np.argmax(rates))
         found = "never fire" if rates[top] == 0 else f"fire at {rates[top]:.3g} Hz at most, at {mu[top]:g} mV/s,"
@@ -212,10 +213,7 @@ def _checked(neuron: Population | NeuronModel, parameters: Mapping[str, Any] | N
     elif parameters is not None:
         raise InvalidInputError("parameters go with a neuron model; a population has its own")
     if not is_noisy(neuron):
-        raise InvalidInputError(
-            f"the {_described(neuron)} have no noise, and without it there is no power law; add white noise, "
-            f"e.g. `{neuron.neuron.name} + white_noise`, with an amplitude above 0"
-        )
+        raise InvalidInputError(without_noise(neuron))
     return neuron
 
 
@@ -234,7 +232,8 @@ def measured_curve(
     """The F–I curve of a neuron's own noise at 36 inputs over which the rate rises to ``maximum_rate`` (Hz).
 
     The inputs are found by short runs: powers of two up to ±131 V/s, then ever narrower even steps, from about a
-    thousandth of ``maximum_rate`` to just above it. All runs use one program. The arguments are those of
+    thousandth of ``maximum_rate`` to just above it. All runs use one program, and the curve is kept beside the build
+    cache. The arguments are those of
     :func:`measured_law`, and so are the errors raised, but for that of the fit.
     """
     if not maximum_rate > 0:
@@ -247,9 +246,14 @@ def measured_curve(
         settle = max(_SETTLE_TAUS * slowest, _SHORTEST_SETTLE)
     level_bins(settle, duration, dt)  # refused before time is spent on finding the range
     run = _Measurement(population, neurons, settle, dt, seed, progress)
-    low, high = _range(run, maximum_rate)
-    curve = run.curve(np.linspace(low, high, INPUTS), duration)
-    return TransferCurve(curve.parameters, curve.mu, curve.rates, curve.standard_errors, dt, seed, run.built)
+
+    def measure() -> TransferCurve:
+        low, high = _range(run, maximum_rate)
+        curve = run.curve(np.linspace(low, high, INPUTS), duration)
+        return TransferCurve(curve.parameters, curve.mu, curve.rates, curve.standard_errors, dt, seed, run.built)
+
+    settings = {"maximum_rate": maximum_rate, "neurons": neurons, "duration": duration}
+    return kept_curve(population, settings | {"settle": settle, "seed": seed, "dt": dt}, measure, progress)
 
 
 def law_of_curve(curve: TransferCurve, maximum_rate: float = 10.0, seed: int = 1) -> MeasuredLaw:
@@ -326,26 +330,3 @@ def measured_law(
         progress=progress,
     )
     return law_of_curve(curve, maximum_rate, seed)
-
-
-def measured_laws(circuit: Circuit, **settings: Any) -> dict[str, PowerLaw]:
-    """The measured power law of each population whose neurons are no plain LIF, by name.
-
-    Neurons with equal model and parameters are measured once. ``settings`` are those of :func:`measured_law`. Raises
-    :class:`~ssnbrian.circuit.InvalidInputError` as it does, also where no power law fits.
-    """
-    found: dict[tuple[NeuronModel, Any], PowerLaw] = {}
-    laws = {}
-    for population in circuit.populations:
-        if recognise_lif(population.neuron) is not None:
-            continue
-        key = (population.neuron, population.parameters)
-        if key not in found:
-            try:
-                found[key] = measured_law(population, **settings).law
-            except InvalidInputError:
-                raise
-            except ValueError as error:
-                raise InvalidInputError(f"the {_described(population)} have no power law: {error}") from None
-        laws[population.name] = found[key]
-    return laws

@@ -163,7 +163,7 @@ def test_help_has_an_example(capsys, command):
     [
         (("predict", "bistable", "--mu", "3", "--ratio", "-1"), "ratio must not be negative"),
         (("predict", "bistable", "--mu", "1e308"), "where no neuron works"),
-        (("predict", "bistable", "--mu", "3", "--set", "E.sigma=0 mV/sqrt(s)"), "cannot be fitted by a power law"),
+        (("predict", "bistable", "--mu", "3", "--set", "E.sigma=0 mV/sqrt(s)"), "give sigma a value above 0"),
         (("predict", "bistable", "--mu", "3", "--set", "E->E.weight=1e300 mV"), "far beyond any synapse"),
         (("run", "bistable", "--mu", "3", "--dt", "50"), "dt of 50 ms is too large for"),
         (("run", "bistable", "--mu", "3", "--seed", "1.5"), "expected a whole number"),

@@ -32,7 +32,7 @@ def test_measured_model(capsys, figure):
     words = ("transfer", "lif_white_noise", "--set", "tau=10 ms", "--sigma", "4", "--seed", "3", *SHORT)
     code, out, err = run(capsys, *words, "--figure", str(figure), "--json")
     assert code == 0, err
-    assert "measuring the F–I curve: 100 %" in err
+    assert "measuring the F–I curve: 100 %" in err or "the F–I curve was measured before: 100 %" in err
     data = json.loads(out)
     assert data["model"] == "lif_white_noise"
     expected = {"tau": "10.0 ms", "sigma": "4.0 mV/sqrt(s)", "threshold": "1.0 mV", "reset": "0.0 mV"}
@@ -46,8 +46,9 @@ def test_measured_model(capsys, figure):
     )
     assert all(data["fit"]["standard_errors"][name] > 0 for name in "abn")
     assert figure.read_bytes().startswith(b"\x89PNG")
-    code, text, _ = run(capsys, *words)
+    code, text, err = run(capsys, *words)
     assert code == 0
+    assert "the F–I curve was measured before: 100 %" in err
     assert f"b {law.b:.6g} +-" in text
 
 

@@ -19,7 +19,6 @@ from ssnbrian.models.synapses.current import DELTA, EXPONENTIAL
 from ssnbrian.circuit import (
     Circuit,
     FixedInDegree,
-    InputPopulation,
     InvalidInputError,
     Parameter,
     Population,
@@ -138,13 +137,6 @@ def test_what_is_refused():
     assert "spikes of their target" in SSN.refusal(circuit)
     with pytest.raises(NotApplicableError, match="spikes of their target"):
         SSN.from_circuit(circuit, transfer=LAWS)
-    driven = pair({"EE": 5, "EI": 10, "IE": 7, "II": 11}, {}).replace(
-        inputs=(InputPopulation("X", 100, "5 Hz"),),
-    )
-    driven = driven.replace(
-        projections=(*driven.projections, Projection("X", "E", "0.01 mV", FixedInDegree(10), DELTA + DEPRESSION))
-    )
-    assert "input population" in SSN.refusal(driven)
 
 
 def test_bounds_hold_everywhere():

@@ -17,13 +17,13 @@ from ssnbrian.models.synapses.current import DELTA
 
 from ssnbrian.circuit import Circuit, FixedInDegree, InvalidInputError, NeuronModel, Parameter, Population, Projection
 from ssnbrian.cli import theories
-from ssnbrian.workflow import transfer_fit
+from ssnbrian.workflow import measured_laws as measuring
+from ssnbrian.workflow.measured_laws import measured_laws
 from ssnbrian.workflow.transfer_curve import TransferCurve, measured_transfer
 from ssnbrian.workflow.transfer_fit import (
     ASSUMED_TIME_CONSTANT,
     law_of_curve,
     measured_law,
-    measured_laws,
     population_time_constants,
 )
 
@@ -188,7 +188,7 @@ def test_command_line_measures_once_what_both_populations_share(monkeypatch, eif
         calls.append((population.name, sorted(settings)))
         return SimpleNamespace(law=eif.law)
 
-    monkeypatch.setattr(transfer_fit, "measured_law", measured)
+    monkeypatch.setattr(measuring, "measured_law", measured)
     ssn = theories.ssn_of(pair(), "fit")
     assert ssn.transfer == (eif.law, eif.law)
     assert calls == [("E", ["progress"])]
