@@ -17,12 +17,15 @@ if TYPE_CHECKING:
     from .inverse_design import inputs_for_trajectory, required_weights, stable_along
     from .plastic_folds import plastic_regime_map
     from .power_law import PowerLaw, fit_power_law, fit_transfer
-    from .rate_model_analysis import RateSystem, fixed_points, hopf_points, trajectory
+    from .rate_model_analysis import fixed_points, trajectory
+    from .rate_model_hopf import hopf_points
+    from .rate_system import RateSystem
     from .reduction import Reduction
     from .self_consistent import SelfConsistent
     from .sensitivity import Sensitivities, sensitivities
     from .ssn import SSN
     from .states import SteadyState, SteadyStates
+    from .stochastic_resonance import adiabatic_signal, optimal_noise, signal_to_noise
 
 _HOMES = {
     "SSN": "ssn",
@@ -31,12 +34,13 @@ _HOMES = {
     "Comparison": "comparison",
     "Efficacy": "efficacy",
     "PowerLaw": "power_law",
-    "RateSystem": "rate_model_analysis",
+    "RateSystem": "rate_system",
     "Reduction": "reduction",
     "SelfConsistent": "self_consistent",
     "Sensitivities": "sensitivity",
     "SteadyState": "states",
     "SteadyStates": "states",
+    "adiabatic_signal": "stochastic_resonance",
     "bifurcation_diagram": "bifurcation",
     "compare": "comparison",
     "efficacy_of": "efficacy",
@@ -45,11 +49,13 @@ _HOMES = {
     "fixed_points": "rate_model_analysis",
     "fold_curve": "fold_continuation",
     "hopf_curve": "fold_continuation",
-    "hopf_points": "rate_model_analysis",
+    "hopf_points": "rate_model_hopf",
     "inputs_for_trajectory": "inverse_design",
+    "optimal_noise": "stochastic_resonance",
     "plastic_regime_map": "plastic_folds",
     "required_weights": "inverse_design",
     "sensitivities": "sensitivity",
+    "signal_to_noise": "stochastic_resonance",
     "stable_along": "inverse_design",
     "trajectory": "rate_model_analysis",
 }
@@ -66,6 +72,7 @@ __all__ = [
     "Sensitivities",
     "SteadyState",
     "SteadyStates",
+    "adiabatic_signal",
     "bifurcation_diagram",
     "compare",
     "efficacy_of",
@@ -76,9 +83,11 @@ __all__ = [
     "hopf_curve",
     "hopf_points",
     "inputs_for_trajectory",
+    "optimal_noise",
     "plastic_regime_map",
     "required_weights",
     "sensitivities",
+    "signal_to_noise",
     "stable_along",
     "trajectory",
 ]

@@ -1,4 +1,4 @@
-"""Fixed points, eigenvalues, Hopf points and trajectories of a rate model, from the SymPy form of its equations.
+"""Fixed points, eigenvalues and trajectories of a rate model, from the SymPy form of its equations.
 
 Values are returned in the units that the model declares for its state variables and parameters, times in s,
 eigenvalues in 1/s and frequencies in Hz. Inside, everything is in SI base units.
@@ -6,139 +6,28 @@ eigenvalues in 1/s and frequencies in Hz. Inside, everything is in SI base units
 
 from __future__ import annotations
 
-import functools
 import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import sympy
 from scipy.integrate import solve_ivp
-from scipy.optimize import root
 from scipy.stats import qmc
 
 from ssnbrian.circuit import InvalidInputError
-from ssnbrian.circuit.errors import nearest
 from ssnbrian.circuit.rate_model import RateModel
-from ssnbrian.circuit.units import floats_of, parse_unit, value_of
+from ssnbrian.circuit.units import value_of
 
-from .symbolic import to_sympy
+from .rate_system import RESOLVED_STEP, RateSystem
 
 Array = Any
 _LINE, _PLANE, _STARTS = 20001, 401, 512
 """Points of the grid on a line and along each side in the plane; starting points in more dimensions."""
 _MARGIN = 0.01
 """The search reaches beyond the ranges by this part of their widths, so that a fixed point may lie on their border."""
-_STEP = 1e-9
-"""Largest Newton step (in widths of the ranges) left at a point that counts as a fixed point."""
 _SAME = 1e-6
 _HYPERBOLIC = 1e-9
-_HOPF_VALUES = 201
-
-
-def _largest(values: Iterable[Array], axis: int) -> Array:
-    """Older SymPy writes max(0, x) as ``amax((0, x), axis=0)``, which NumPy refuses for a number beside an array."""
-    return functools.reduce(np.maximum, values)
-
-
-def _smallest(values: Iterable[Array], axis: int) -> Array:
-    return functools.reduce(np.minimum, values)
-
-
-_NUMPY = [{"amax": _largest, "amin": _smallest}, "numpy"]
-
-
-class RateSystem:
-    """The right-hand side and the symbolic Jacobian of a rate model, as functions of state and parameters.
-
-    ``right_hand_side`` (d expressions) and ``jacobian`` (d × d) are SymPy in the symbols ``states`` and ``parameters``.
-    ``low`` and ``high`` (d,) are the ranges and ``initial`` (d,) the state at t = 0, in SI base units.
-    """
-
-    def __init__(self, model: RateModel) -> None:
-        self.model = model
-        self.names = tuple(one.name for one in model.states)
-        self.units = tuple(one.unit.strip() for one in model.states)
-        self.factors = np.array([parse_unit(unit)[0] for unit in self.units])
-        self.states = [sympy.Symbol(name, real=True) for name in self.names]
-        self.parameter_names = tuple(one.name for one in model.parameters)
-        self.parameters = [sympy.Symbol(name, real=True) for name in self.parameter_names]
-        symbols = dict(zip(self.names + self.parameter_names, self.states + self.parameters, strict=True))
-        where = f"rate model {model.name}"
-        for one in model.subexpressions:
-            symbols[one.name] = to_sympy(one.expression, symbols, where)
-        self.right_hand_side = sympy.Matrix([to_sympy(one.expression, symbols, where) for one in model.states])
-        # Without powsimp the slope of max(0, x)**n holds max(0, x)**n/max(0, x), 0/0 below the threshold.
-        self.jacobian = self.right_hand_side.jacobian(self.states).applyfunc(sympy.powsimp)
-        arguments = [*self.states, *self.parameters]
-        self._function = sympy.lambdify(arguments, list(self.right_hand_side), modules=_NUMPY, cse=True)
-        self._slopes = sympy.lambdify(arguments, list(self.jacobian), modules=_NUMPY, cse=True)
-        self.values = np.array([model.values[name].si for name in self.parameter_names])
-        ranges, initial = dict(model.ranges), dict(model.initial)
-        limits = [
-            [value_of(text, unit, name).si for text in ranges[name]]
-            for name, unit in zip(self.names, self.units, strict=True)
-        ]
-        self.low, self.high = np.array(limits).T
-        self.initial = np.array([value_of(initial[n], u, n).si for n, u in zip(self.names, self.units, strict=True)])
-
-    @classmethod
-    def from_model(cls, model: RateModel, **values: Any) -> RateSystem:
-        """The system of a model, with other values (text with unit) of some parameters."""
-        return cls(model.with_parameters(**values) if values else model)
-
-    @property
-    def width(self) -> Array:
-        """Widths of the ranges (d,), SI."""
-        return self.high - self.low
-
-    def slope(self, state: Array, values: Array | None = None) -> Array:
-        """dx/dt at a state of shape (d, …), SI; the same shape. ``values``: of all parameters, SI."""
-        state = np.asarray(state, dtype=float)
-        with np.errstate(over="ignore"):
-            rows = self._function(*state, *(self.values if values is None else values))
-        return np.stack([np.broadcast_to(np.asarray(row, dtype=float), state.shape[1:]) for row in rows])
-
-    def jacobian_at(self, state: Array, values: Array | None = None) -> Array:
-        """∂(dx/dt)/∂x at one state (d,), SI, shape (d, d)."""
-        with np.errstate(over="ignore"):
-            entries = self._slopes(*state, *(self.values if values is None else values))
-        return np.array(entries, dtype=float).reshape(len(self.names), len(self.names))
-
-    def solve(self, start: Array, values: Array | None = None) -> Array | None:
-        """The fixed point (d,), SI, that Newton-like iteration reaches from ``start``; None where it reaches none."""
-        width = self.width
-        found = root(
-            lambda z: self.slope(z * width, values) / width,
-            start / width,
-            jac=lambda z: self.jacobian_at(z * width, values) * width / width[:, None],
-            options={"xtol": 1e-14},
-        )
-        state = found.x * width
-        jacobian = self.jacobian_at(state, values)
-        if not np.all(np.isfinite(jacobian)):
-            return None
-        scaled = jacobian * width / width[:, None]
-        step = np.linalg.lstsq(scaled, self.slope(state, values) / width, rcond=None)[0]
-        residual = np.abs(self.slope(state, values) / width).max()
-        small = residual <= _STEP * max(np.abs(scaled).max(), np.finfo(float).tiny)
-        return state if small and np.abs(step).max() <= _STEP else None
-
-    def shown(self, state: Array) -> dict[str, float]:
-        """A state (d,) in SI as name → value in the unit of the model."""
-        return {name: float(one) for name, one in zip(self.names, state / self.factors, strict=True)}
-
-    def state_from(self, given: Mapping[str, Any] | None) -> Array:
-        """A state (d,) in SI: the model's initial one with those values (text or numbers in their units) replaced."""
-        state = self.initial.copy()
-        for name, value in (given or {}).items():
-            if name not in self.names:
-                raise InvalidInputError(f"rate model {self.model.name}: no state variable '{name}'. "
-                                        f"{nearest(name, self.names)}")  # fmt: skip
-            k = self.names.index(name)
-            state[k] = floats_of(value, self.units[k], f"{self.model.name}.{name}") * self.factors[k]
-        return state
 
 
 @dataclass(frozen=True)
@@ -169,18 +58,6 @@ class FixedPoints(Sequence[FixedPoint]):
 
     def __len__(self) -> int:
         return len(self.points)
-
-
-@dataclass(frozen=True)
-class HopfPoint:
-    """A complex pair of eigenvalues crosses the imaginary axis: ``value`` of ``parameter`` in its ``unit``,
-    ``frequency`` (Hz), and the fixed point's ``values``."""
-
-    parameter: str
-    value: float
-    unit: str
-    frequency: float
-    values: Mapping[str, float]
 
 
 @dataclass(frozen=True)
@@ -225,8 +102,8 @@ def _grid(system: RateSystem, points: int, values: Array | None = None) -> tuple
     return axes, system.slope(np.stack(np.meshgrid(*axes, indexing="ij")), values)
 
 
-def _starts(system: RateSystem, points: int, values: Array | None = None) -> Array:
-    """Starting points (m, d): cells of a grid in which every component changes sign, or a Sobol sequence."""
+def starting_points(system: RateSystem, points: int, values: Array | None = None) -> Array:
+    """Starting points (m, d), SI: cells of a grid in which every component changes sign, or a Sobol sequence."""
     dimension = len(system.names)
     if dimension > 2:
         return qmc.scale(qmc.Sobol(dimension, seed=1).random(points), system.low, system.high)
@@ -242,7 +119,7 @@ def _starts(system: RateSystem, points: int, values: Array | None = None) -> Arr
     return np.stack([(axis[k] + axis[k + 1]) / 2 for axis, k in zip(axes, index, strict=True)], axis=1)
 
 
-def _found(system: RateSystem, starts: Array, values: Array | None = None) -> list[Array]:
+def find_from(system: RateSystem, starts: Array, values: Array | None = None) -> list[Array]:
     """Distinct fixed points inside the ranges and their margin, reached from ``starts``."""
     known: list[Array] = []
     for start in starts:
@@ -255,7 +132,7 @@ def _found(system: RateSystem, starts: Array, values: Array | None = None) -> li
 
 
 def _inside(system: RateSystem, state: Array) -> bool:
-    slack = _STEP * system.width
+    slack = RESOLVED_STEP * system.width
     return bool(np.all((state >= system.low - slack) & (state <= system.high + slack)))
 
 
@@ -296,84 +173,9 @@ def fixed_points(model: RateModel | RateSystem, **values: Any) -> FixedPoints:
     """
     system = model if isinstance(model, RateSystem) else RateSystem.from_model(model, **values)
     points = {1: _LINE, 2: _PLANE}.get(len(system.names), _STARTS)
-    states = _found(system, _starts(system, points))
+    states = find_from(system, starting_points(system, points))
     complete, reason = _completeness(system, states)
     return FixedPoints(tuple(_described(system, one) for one in states if _inside(system, one)), complete, reason)
-
-
-def _unstable_pairs(system: RateSystem, state: Array, values: Array) -> int:
-    eigenvalues = np.linalg.eigvals(system.jacobian_at(state, values))
-    return int(np.sum((eigenvalues.imag > 0) & (eigenvalues.real > 0)))
-
-
-def hopf_points(
-    model: RateModel | RateSystem, parameter: str, limits: tuple[float, float], **values: Any
-) -> tuple[HopfPoint, ...]:
-    """Where a complex pair crosses the imaginary axis, for ``parameter`` between ``limits`` (numbers in its unit).
-
-    Every fixed point found at one of 201 values is followed to the next value; between two of them the crossing is
-    bisected to the last digits. Two crossings of one branch within one step are not seen. Ordered by value.
-    """
-    system = model if isinstance(model, RateSystem) else RateSystem.from_model(model, **values)
-    unit = system.model.parameter(parameter).unit
-    low, high = (float(one) for one in limits)
-    if not (np.isfinite([low, high]).all() and low < high):
-        raise InvalidInputError(f"the range of '{parameter}' must go up, got {low:g} to {high:g} {unit}")
-    index, factor = system.parameter_names.index(parameter), parse_unit(unit)[0]
-    grid = np.linspace(low, high, _HOPF_VALUES) * factor
-    found: list[HopfPoint] = []
-    states: list[Array] = []
-    for k, value in enumerate(grid):
-        here = _with(system, index, value)
-        # What was followed from the last value stays; new branches appear by a fresh search.
-        search = _fresh_starts(system, here) if k % 10 == 0 else np.empty((0, len(system.names)))
-        states = _found(system, [*states, *search], here)
-        if k + 1 < len(grid):
-            for state in states:
-                point = _crossing(system, index, state, value, grid[k + 1])
-                if point is not None:
-                    frequency, where, at = point
-                    found.append(HopfPoint(parameter, float(where / factor), unit, frequency, system.shown(at)))
-    return tuple(sorted(found, key=lambda one: one.value))
-
-
-def _with(system: RateSystem, index: int, value: float) -> Array:
-    values = system.values.copy()
-    values[index] = value
-    return values
-
-
-def _fresh_starts(system: RateSystem, values: Array) -> Array:
-    return _starts(system, 101 if len(system.names) <= 2 else 64, values)
-
-
-def _crossing(
-    system: RateSystem, index: int, state: Array, low: float, high: float
-) -> tuple[float, float, Array] | None:
-    """(frequency Hz, parameter SI, state) of the crossing between two values of the parameter, None without one."""
-    end = system.solve(state, _with(system, index, high))
-    if end is None:
-        return None
-    count = _unstable_pairs(system, state, _with(system, index, low))
-    if _unstable_pairs(system, end, _with(system, index, high)) == count:
-        return None
-    for _ in range(60):
-        middle = (low + high) / 2
-        if not low < middle < high:
-            break
-        at = system.solve(state, _with(system, index, middle))
-        if at is None:
-            return None
-        if _unstable_pairs(system, at, _with(system, index, middle)) == count:
-            low, state = middle, at
-        else:
-            high = middle
-    eigenvalues = np.linalg.eigvals(system.jacobian_at(state, _with(system, index, low)))
-    pair = eigenvalues[np.argmin(np.where(eigenvalues.imag > 0, np.abs(eigenvalues.real), np.inf))]
-    # A pair that became real (a node) changes the count, too, but does not reach the axis.
-    if pair.imag <= 0 or abs(pair.real) > 1e-6 * abs(pair):
-        return None
-    return float(pair.imag / (2 * np.pi)), low, state
 
 
 def trajectory(

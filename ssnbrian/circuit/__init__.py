@@ -2,7 +2,7 @@
 
 from ssnbrian.circuit.circuit import Circuit, InputPopulation, Population, Projection
 from ssnbrian.circuit.composition import Adaptation, Cell, Noise, Plasticity
-from ssnbrian.circuit.drive import Constant, Course, Drive, PiecewiseLinear, Ramp, Samples, Staircase
+from ssnbrian.circuit.drive import Constant, Course, Drive, PiecewiseLinear, Ramp, Samples, Sine, SineDrive, Staircase
 from ssnbrian.circuit.errors import InvalidInputError, SsnbrianError, UnitError
 from ssnbrian.circuit.recording import Recording
 from ssnbrian.circuit.templates import (
@@ -38,6 +38,8 @@ __all__ = [
     "Ramp",
     "Recording",
     "Samples",
+    "Sine",
+    "SineDrive",
     "SsnbrianError",
     "Staircase",
     "SynapseModel",

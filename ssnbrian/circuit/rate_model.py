@@ -5,36 +5,15 @@ from __future__ import annotations
 import ast
 import dataclasses
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from fractions import Fraction
-from typing import Any, NamedTuple, TypeGuard
+from typing import Any, NamedTuple
 
 from ssnbrian.circuit.errors import InvalidInputError, nearest
+from ssnbrian.circuit.rate_model_dimensions import CONSTANTS, FUNCTIONS, Dimensions, product
 from ssnbrian.circuit.templates import Parameter, Values, check_name, complete_parameters
 from ssnbrian.circuit.units import DIMENSIONLESS, Dimension, parse_unit, value_of
 
-FUNCTIONS = frozenset(
-    [
-        "exp",
-        "log",
-        "sqrt",
-        "sin",
-        "cos",
-        "tan",
-        "sinh",
-        "cosh",
-        "tanh",
-        "arctan",
-        "abs",
-        "sign",
-        "exprel",
-        "clip",
-        "int",
-    ]
-)
-CONSTANTS = frozenset({"pi", "e", "inf"})
-_KEEP_DIMENSION = frozenset({"abs", "clip"})
 _DERIVATIVE = re.compile(r"d(\w+)/dt\s*=\s*([^:]+):\s*(.+)")
 _SUBEXPRESSION = re.compile(r"(\w+)\s*=\s*([^:]+):\s*(.+)")
 # Brian2 has no short names for these units, and its equations take units without a prefix only.
@@ -43,11 +22,12 @@ _PREFIXED = re.compile(r"(?:[pnuµμmkMG])?(volt|second|hertz|amp|siemens|farad|
 
 
 class Equation(NamedTuple):
-    """One line of the equations: ``dname/dt = expression : unit``, or ``name = expression : unit``."""
+    """One ``line`` of the equations: ``dname/dt = expression : unit``, or ``name = expression : unit``."""
 
     name: str
     expression: str
     unit: str
+    line: str
 
 
 @dataclass(frozen=True)
@@ -82,16 +62,15 @@ class RateModel:
     @property
     def states(self) -> tuple[Equation, ...]:
         """The differential equations, in the order of the text."""
-        return tuple(Equation(*found.groups()) for found in map(_DERIVATIVE.fullmatch, self._lines()) if found)
+        return tuple(_equations(_DERIVATIVE, self._lines()))
 
     @property
     def subexpressions(self) -> tuple[Equation, ...]:
         """The subexpressions, each after those that it uses; raises :class:`InvalidInputError` for a circle."""
-        lines = [line for line in self._lines() if not _DERIVATIVE.fullmatch(line)]
-        waiting = {found[1]: Equation(*found.groups()) for found in map(_SUBEXPRESSION.fullmatch, lines) if found}
+        waiting = {one.name: one for one in _equations(_SUBEXPRESSION, self._lines())}
         ordered: list[Equation] = []
         while waiting:
-            ready = [one for one in waiting.values() if not _names(one.expression, self.name) & set(waiting)]
+            ready = [one for one in waiting.values() if not _names(one, self.name) & set(waiting)]
             if not ready:
                 raise InvalidInputError(
                     f"rate model {self.name}: the subexpressions {', '.join(waiting)} form a circle"
@@ -131,18 +110,26 @@ def _statements(equations: str) -> Iterable[str]:
     return (line for line in lines if line.strip())
 
 
-def _names(expression: str, owner: str) -> set[str]:
-    """Names of the variables in an expression, functions left out."""
-    tree = _tree(expression, owner)
+def _equations(pattern: re.Pattern[str], lines: Iterable[str]) -> Iterator[Equation]:
+    for line in lines:
+        if found := pattern.fullmatch(line):
+            yield Equation(found[1], found[2].strip(), found[3].strip(), line)
+
+
+def _names(equation: Equation, owner: str) -> set[str]:
+    """Names of the variables on the right side, functions left out."""
+    tree = _tree(equation, f"rate model {owner}")
     functions = {id(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}
     return {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and id(node) not in functions}
 
 
-def _tree(expression: str, owner: str) -> ast.AST:
+def _tree(equation: Equation, owner: str) -> ast.AST:
     try:
-        return ast.parse(expression.strip(), mode="eval").body
+        return ast.parse(equation.expression, mode="eval").body
     except SyntaxError:
-        raise InvalidInputError(f"rate model {owner}: '{expression.strip()}' is not an expression") from None
+        raise InvalidInputError(
+            f"{owner}, line '{equation.line}': '{equation.expression}' is not an expression"
+        ) from None
 
 
 def _check(model: RateModel) -> None:
@@ -153,23 +140,28 @@ def _check(model: RateModel) -> None:
     if not model.states:
         raise InvalidInputError(f"{owner}: there is no differential equation 'dx/dt = … : unit'")
     dimensions: dict[str, Dimension] = dict.fromkeys(CONSTANTS, DIMENSIONLESS)
-    lines = (_DERIVATIVE.fullmatch(line) or _SUBEXPRESSION.fullmatch(line) for line in model._lines())
-    declared = [(found[1], found[3]) for found in lines if found] + [(one.name, one.unit) for one in model.parameters]
-    for name, unit in declared:
+    equations = (*model.states, *_equations(_SUBEXPRESSION, model._lines()))
+    declared = [(one.name, one.unit, f"{owner}, line '{one.line}'") for one in equations]
+    declared += [(one.name, one.unit, f"{owner}, parameter '{one.name}'") for one in model.parameters]
+    for name, unit, where in declared:
         check_name(name, owner)
         if name in dimensions or name in FUNCTIONS:
-            raise InvalidInputError(f"{owner}: the name '{name}' is used twice, or by a function or constant")
-        dimensions[name] = parse_unit(unit)[1]
+            raise InvalidInputError(f"{where}: the name '{name}' is used twice, or by a function or constant")
+        try:
+            dimensions[name] = parse_unit(unit)[1]
+        except InvalidInputError as error:
+            raise type(error)(f"{where}: {error}") from None
     missing = [one.name for one in model.parameters if one.default is None]
     if missing:
         raise InvalidInputError(f"{owner}: parameter '{missing[0]}' of a rate model needs a default")
     for one in (*model.subexpressions, *model.states):
         expected = dimensions[one.name]
         if one in model.states:
-            expected = _product(expected, parse_unit("1/s")[1], 1)
-        found = _Dimensions(dimensions, owner, one.expression).of(_tree(one.expression, model.name))
+            expected = product(expected, parse_unit("1/s")[1], 1)
+        where = f"{owner}, line '{one.line}'"
+        found = Dimensions(dimensions, where).of(_tree(one, owner))
         if found is not None and found != expected:
-            raise InvalidInputError(f"{owner}: the right side of '{one.name}' does not have the dimension of the left")
+            raise InvalidInputError(f"{where}: the right side does not have the dimension of the left")
     _check_state_values(model, owner)
 
 
@@ -191,80 +183,6 @@ def _check_state_values(model: RateModel, owner: str) -> None:
         low, high = (value_of(text, units[name], f"{owner}: range of {name}").si for text in limits)
         if not low < high:
             raise InvalidInputError(f"{owner}: the range of '{name}' must go up, got {limits[0]} to {limits[1]}")
-
-
-def _is_negative(node: ast.AST) -> TypeGuard[ast.UnaryOp]:
-    return isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub)
-
-
-def _product(first: Dimension, second: Dimension, sign: int) -> Dimension:
-    return tuple(a + sign * b for a, b in zip(first, second, strict=True))
-
-
-class _Dimensions:
-    """The dimension of an expression; None for the number 0 and infinity, which have every dimension."""
-
-    def __init__(self, known: Mapping[str, Dimension], owner: str, text: str) -> None:
-        self.known, self.where, self.owner = known, f"{owner}: in '{text.strip()}'", owner
-
-    def of(self, node: ast.AST) -> Dimension | None:
-        match node:
-            case ast.Constant(value=bool() | str() | bytes() | complex() | None):
-                pass
-            case ast.Constant(value=value):
-                return DIMENSIONLESS if value else None
-            case ast.Name(id="inf"):
-                return None
-            case ast.Name(id=name):
-                if name in self.known:
-                    return self.known[name]
-                reason = f"{nearest(name, self.known)} A value with a unit must be declared as a parameter"
-                raise InvalidInputError(f"{self.where}, '{name}' is not known. {reason}")
-            case ast.UnaryOp(op=ast.USub() | ast.UAdd(), operand=operand):
-                return self.of(operand)
-            case ast.BinOp(left=left, op=ast.Pow(), right=right):
-                return self._power(left, right)
-            case ast.BinOp(left=left, op=ast.Mult() | ast.Div() as op, right=right):
-                a, b = self.of(left) or DIMENSIONLESS, self.of(right) or DIMENSIONLESS
-                return _product(a, b, 1 if isinstance(op, ast.Mult) else -1)
-            case ast.BinOp(left=left, op=ast.Add() | ast.Sub(), right=right):
-                return self._same(left, right)
-            case ast.Compare(left=left, comparators=[right], ops=[ast.Gt() | ast.GtE() | ast.Lt() | ast.LtE()]):
-                self._same(left, right)
-                return DIMENSIONLESS
-            case ast.Call(func=ast.Name(id=name), args=arguments, keywords=[]) if name in FUNCTIONS:
-                return self._function(name, arguments)
-        raise InvalidInputError(f"{self.where}, '{ast.unparse(node)}' is not arithmetic that a rate model may use")
-
-    def _same(self, *nodes: ast.AST) -> Dimension | None:
-        found = {one for one in map(self.of, nodes) if one is not None}
-        if len(found) > 1:
-            words = " and ".join(f"'{ast.unparse(node)}'" for node in nodes)
-            raise InvalidInputError(f"{self.where}, {words} have different dimensions")
-        return found.pop() if found else None
-
-    def _function(self, name: str, arguments: list[ast.expr]) -> Dimension | None:
-        if len(arguments) != (3 if name == "clip" else 1):
-            raise InvalidInputError(f"{self.where}, '{name}' has the wrong number of arguments")
-        found = self._same(*arguments)
-        if name == "sqrt":
-            return tuple(one / 2 for one in found or DIMENSIONLESS)
-        if name in _KEEP_DIMENSION:
-            return found
-        if name not in ("int", "sign") and found not in (None, DIMENSIONLESS):
-            raise InvalidInputError(f"{self.where}, the argument of '{name}' must have no dimension")
-        return DIMENSIONLESS
-
-    def _power(self, base: ast.AST, exponent: ast.AST) -> Dimension:
-        found = self.of(base) or DIMENSIONLESS
-        if self.of(exponent) not in (None, DIMENSIONLESS):
-            raise InvalidInputError(f"{self.where}, the exponent '{ast.unparse(exponent)}' must have no dimension")
-        if found == DIMENSIONLESS:
-            return found
-        sign, node = (-1, exponent.operand) if _is_negative(exponent) else (1, exponent)
-        if not isinstance(node, ast.Constant) or not isinstance(node.value, (int, float)):
-            raise InvalidInputError(f"{self.where}, only a power of something without dimension may be a parameter")
-        return tuple(sign * one * Fraction(node.value).limit_denominator(64) for one in found)
 
 
 def rate_model_card(model: RateModel) -> str:
@@ -304,8 +222,8 @@ def brian2_text(model: RateModel, duration: str = "1 s", dt: str = "0.1 ms") -> 
         raise InvalidInputError(f"duration and dt must be positive, got {duration} and {dt}")
     units = {one.name: one.unit for one in model.states}
     equations = [
-        f"d{one.name}/dt = {one.expression.strip()} : {_brian2_base_unit(one.unit)}" for one in model.states
-    ] + [f"{one.name} = {one.expression.strip()} : {_brian2_base_unit(one.unit)}" for one in model.subexpressions]
+        f"d{one.name}/dt = {one.expression} : {_brian2_base_unit(one.unit)}" for one in model.states
+    ] + [f"{one.name} = {one.expression} : {_brian2_base_unit(one.unit)}" for one in model.subexpressions]
     lines = [
         f'"""{model.name}: {model.explanation}"""',
         "",

@@ -6,6 +6,7 @@ name templates of the library instead.
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import tomllib
 from collections.abc import Iterator, Mapping
@@ -15,7 +16,7 @@ from typing import Any
 
 from ssnbrian.circuit.circuit import Circuit, InputPopulation, Population, Projection
 from ssnbrian.circuit.composition import join
-from ssnbrian.circuit.drive import Drive
+from ssnbrian.circuit.drive import Drive, SineDrive
 from ssnbrian.circuit.errors import InvalidInputError, nearest
 from ssnbrian.circuit.templates import (
     CONNECTION_RULES,
@@ -62,23 +63,35 @@ _SYNAPSE_TEXTS = (
     "source",
 )
 
+_SINE_KEYS = {
+    "mean_in_mV_per_s": "mean",
+    "amplitude_in_mV_per_s": "amplitude",
+    "frequency_in_Hz": "frequency",
+    "phase_in_rad": "phase",
+    "duration_in_s": "duration",
+    "knots_per_period": "knots_per_period",
+}
+
 
 def _json(value: Any) -> str:
     # JSON leaves DEL as it is; TOML wants it escaped.
     return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
-def _line(key: str, value: Any) -> str:
+def value_line(key: str, value: Any) -> str:
+    """``key = value``."""
     return f"{key} = {_json(value)}"
 
 
-def _text_line(key: str, value: str) -> str:
+def text_line(key: str, value: str) -> str:
+    """``key = text``; text of several lines as it would be typed, where TOML allows that."""
     if "\n" in value and "'''" not in value and all(letter.isprintable() or letter in "\n\t" for letter in value):
         return f"{key} = '''\n{value}\n'''"
-    return _line(key, value)
+    return value_line(key, value)
 
 
-def _parameter_lines(parameters: tuple[Parameter, ...]) -> Iterator[str]:
+def parameter_lines(parameters: tuple[Parameter, ...]) -> Iterator[str]:
+    """One line for each declared parameter."""
     for parameter in parameters:
         default = "" if parameter.default is None else f", default = {_json(parameter.default)}"
         explanation = _json(parameter.explanation)
@@ -88,11 +101,11 @@ def _parameter_lines(parameters: tuple[Parameter, ...]) -> Iterator[str]:
 def _rule_lines(rule: ConnectionRule) -> Iterator[str]:
     for name, kind in CONNECTION_RULES.items():
         if isinstance(rule, kind):
-            yield _line("rule", name)
+            yield value_line("rule", name)
     if isinstance(rule, FixedInDegree):
-        yield _line("in_degree", rule.in_degree)
+        yield value_line("in_degree", rule.in_degree)
     if isinstance(rule, Bernoulli):
-        yield _line("probability", rule.probability)
+        yield value_line("probability", rule.probability)
 
 
 def _template_lines(kind: str, model: NeuronModel | SynapseModel, texts: tuple[str, ...]) -> Iterator[str]:
@@ -101,39 +114,43 @@ def _template_lines(kind: str, model: NeuronModel | SynapseModel, texts: tuple[s
         value = getattr(model, key)
         unneeded = key in _EMPTY_BY_DEFAULT or (key == "equations" and isinstance(model, SynapseModel))
         if value or (value is not None and not unneeded):
-            yield _text_line(key, value)
+            yield text_line(key, value)
     for variable, expression in model.initial:
-        yield _line(f"initial.{variable}", expression)
-    yield from _parameter_lines(model.parameters)
+        yield value_line(f"initial.{variable}", expression)
+    yield from parameter_lines(model.parameters)
+
+
+def _drive_lines(drive: Drive) -> Iterator[str]:
+    if isinstance(drive, SineDrive):
+        for key, field_name in _SINE_KEYS.items():
+            yield value_line(key, getattr(drive, field_name))
+        return
+    yield value_line("times_in_s", list(drive.times))
+    yield value_line("mu_ext_in_mV_per_s", list(drive.values))
+    if drive.duration is not None:
+        yield value_line("duration_in_s", drive.duration)
 
 
 def circuit_to_toml(circuit: Circuit) -> str:
     """The file a user would edit; reading it gives an equal circuit."""
-    lines = [_line("name", circuit.name)]
-    lines += [_line(key, getattr(circuit, key)) for key in ("description", "source") if getattr(circuit, key)]
-    lines.append(_line("ratio", circuit.ratio) + "  # mu_ext of inhibitory over mu_ext of excitatory populations")
+    lines = [value_line("name", circuit.name)]
+    lines += [value_line(key, getattr(circuit, key)) for key in ("description", "source") if getattr(circuit, key)]
+    lines.append(value_line("ratio", circuit.ratio) + "  # mu_ext of inhibitory over mu_ext of excitatory populations")
     if circuit.drive is not None:
-        lines += [
-            "\n[drive]",
-            _line("kind", circuit.drive.kind),
-            _line("times_in_s", list(circuit.drive.times)),
-        ]
-        lines.append(_line("mu_ext_in_mV_per_s", list(circuit.drive.values)))
-        if circuit.drive.duration is not None:
-            lines.append(_line("duration_in_s", circuit.drive.duration))
+        lines += ["\n[drive]", value_line("kind", circuit.drive.kind), *_drive_lines(circuit.drive)]
     for population in circuit.populations:
-        lines += [f"\n[populations.{population.name}]", _line("size", population.size)]
-        lines += [_line("kind", population.kind), _line("neuron", population.neuron.name)]
+        lines += [f"\n[populations.{population.name}]", value_line("size", population.size)]
+        lines += [value_line("kind", population.kind), value_line("neuron", population.neuron.name)]
         for name, value in population.parameters.items():
-            lines.append(_line(name, value.text(population.neuron.parameter(name).unit)))
+            lines.append(value_line(name, value.text(population.neuron.parameter(name).unit)))
     for one in circuit.inputs:
-        lines += [f"\n[inputs.{one.name}]", _line("size", one.size), _line("kind", one.kind)]
-        lines.append(_line("rate", one.rate.text("Hz")))
+        lines += [f"\n[inputs.{one.name}]", value_line("size", one.size), value_line("kind", one.kind)]
+        lines.append(value_line("rate", one.rate.text("Hz")))
     for projection in circuit.projections:
-        lines += [f'\n[projections."{projection.name}"]', _line("synapse", projection.synapse.name)]
-        lines += [*_rule_lines(projection.rule), _line("weight", projection.weight.text("mV"))]
+        lines += [f'\n[projections."{projection.name}"]', value_line("synapse", projection.synapse.name)]
+        lines += [*_rule_lines(projection.rule), value_line("weight", projection.weight.text("mV"))]
         units = {parameter.name: parameter.unit for parameter in projection.synapse.parameters}
-        lines += [_line(name, value.text(units[name])) for name, value in projection.parameters.items()]
+        lines += [value_line(name, value.text(units[name])) for name, value in projection.parameters.items()]
     neurons = {population.neuron.name: population.neuron for population in circuit.populations}
     synapses = {projection.synapse.name: projection.synapse for projection in circuit.projections}
     for neuron in neurons.values():
@@ -172,19 +189,17 @@ class TableReader:
             raise InvalidInputError(f"{self.where}: unknown key '{key}'. {nearest(key, self.asked)}")
 
 
-def _read_parameters(reader: TableReader) -> tuple[Parameter, ...]:
+def read_parameters(reader: TableReader) -> tuple[Parameter, ...]:
+    """The parameters that a table declares."""
     parameters = []
     for name, table in reader.take("parameters", dict, {}).items():
         entry = TableReader(table, f"{reader.where}.parameters.{name}")
-        parameters.append(
-            Parameter(
-                name,
-                entry.take("unit", str),
-                entry.take("default", str, None),
-                entry.take("explanation", str, ""),
-            )
-        )
+        given = (entry.take("unit", str), entry.take("default", str, None), entry.take("explanation", str, ""))
         entry.finish()
+        try:
+            parameters.append(Parameter(name, *given))
+        except InvalidInputError as error:
+            raise type(error)(f"{entry.where}: {error}") from None
     return tuple(parameters)
 
 
@@ -200,7 +215,7 @@ def _read_neuron(name: str, table: Any) -> NeuronModel:
         value = reader.take(key, str, None)
         if value is not None:
             texts[key] = value
-    initial, parameters = _read_initial(reader), _read_parameters(reader)
+    initial, parameters = _read_initial(reader), read_parameters(reader)
     reader.finish()
     return NeuronModel(name=name, parameters=parameters, initial=initial, **texts)
 
@@ -212,7 +227,7 @@ def _read_synapse(name: str, table: Any) -> SynapseModel:
         value = reader.take(key, str, None)
         if value is not None:
             texts[key] = value
-    initial, parameters = _read_initial(reader), _read_parameters(reader)
+    initial, parameters = _read_initial(reader), read_parameters(reader)
     reader.finish()
     return SynapseModel(name=name, parameters=parameters, initial=initial, **texts)
 
@@ -295,8 +310,17 @@ def _read_projection(
 
 def _read_drive(table: Any) -> Drive:
     reader = TableReader(table, "[drive]")
+    kind = reader.take("kind", str, "piecewise-linear")
+    if kind == "sine" and "times_in_s" not in reader.table:
+        defaults = {one.name: one.default for one in dataclasses.fields(SineDrive)}
+        given = {
+            name: reader.take(key, (int, float), ... if defaults[name] is dataclasses.MISSING else defaults[name])
+            for key, name in _SINE_KEYS.items()
+        }
+        reader.finish()
+        return SineDrive(**given)
     drive = Drive(
-        reader.take("kind", str, "piecewise-linear"),
+        kind,
         tuple(reader.take("times_in_s", list)),
         tuple(reader.take("mu_ext_in_mV_per_s", list)),
         reader.take("duration_in_s", (int, float), None),
@@ -319,6 +343,8 @@ def circuit_from_toml(text: str, library: TemplateLibrary | None = None, where: 
 
 
 def _read_circuit(data: dict[str, Any], library: TemplateLibrary) -> Circuit:
+    if "rate_model" in data and "populations" not in data:
+        raise InvalidInputError("this is a rate model and no circuit; it goes with 'ssnbrian rate' or 'ssnbrian show'")
     reader = TableReader(data, "top of the file")
     neurons = {name: _read_neuron(name, table) for name, table in reader.take("neurons", dict, {}).items()}
     synapses = {name: _read_synapse(name, table) for name, table in reader.take("synapses", dict, {}).items()}
@@ -341,12 +367,16 @@ def _read_circuit(data: dict[str, Any], library: TemplateLibrary) -> Circuit:
 
 def load_circuit(path: str | Path, library: TemplateLibrary | None = None) -> Circuit:
     """Read a circuit from a file; a missing or unreadable file is an :class:`InvalidInputError`."""
+    return circuit_from_toml(read_file(path, "circuit"), library, where=f"'{path}'")
+
+
+def read_file(path: str | Path, what: str) -> str:
+    """The text of a file that should hold a ``what``."""
     try:
-        text = Path(path).read_text(encoding="utf-8")
+        return Path(path).read_text(encoding="utf-8")
     except FileNotFoundError:
         raise InvalidInputError(f"there is no file '{path}'") from None
     except UnicodeDecodeError:
-        raise InvalidInputError(f"'{path}' is not a text file; a circuit file is TOML in UTF-8") from None
+        raise InvalidInputError(f"'{path}' is not a text file; a {what} file is TOML in UTF-8") from None
     except OSError as error:
         raise InvalidInputError(f"cannot read '{path}': {error.strerror}") from None
-    return circuit_from_toml(text, library, where=f"'{path}'")

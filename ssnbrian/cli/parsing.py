@@ -14,6 +14,7 @@ from ssnbrian.circuit import (
     PiecewiseLinear,
     Ramp,
     Recording,
+    Sine,
 )
 from ssnbrian.circuit.changes import changes
 from ssnbrian.circuit.errors import nearest
@@ -48,6 +49,14 @@ def span(text: str) -> tuple[float, float]:
     return number(parts[0]), number(parts[1])
 
 
+def sine(text: str) -> tuple[float, float, float]:
+    """Mean, amplitude and frequency of a sine such as ``20:10:1``."""
+    parts = text.split(":")
+    if len(parts) != 3:
+        raise argparse.ArgumentTypeError(f"expected MEAN:AMPLITUDE:FREQUENCY, e.g. 20:10:1, got '{text}'")
+    return number(parts[0]), number(parts[1]), number(parts[2])
+
+
 def add_circuit(parser: argparse.ArgumentParser) -> None:
     """The circuit and its changes."""
     parser.add_argument("circuit", metavar="CIRCUIT", help="name from 'ssnbrian list', or a .toml file")
@@ -69,6 +78,9 @@ def add_run(parser: argparse.ArgumentParser) -> None:
     """Drive and settings of a simulation."""
     parser.add_argument("--mu", type=number, help="constant mu_ext of the excitatory population, mV/s")
     parser.add_argument("--ramp", type=span, metavar="FROM:TO", help="linear ramp of mu_ext over the duration, mV/s")
+    parser.add_argument(
+        "--sine", type=sine, metavar="MEAN:AMPLITUDE:HZ", help="sine of mu_ext, mV/s at a frequency, e.g. 20:10:1"
+    )
     parser.add_argument("--ratio", type=number, help="mu_ext of inhibitory over excitatory populations")
     parser.add_argument("--duration", type=number, help="s")
     parser.add_argument("--dt", type=number, default=0.1, help="ms (default 0.1)")
@@ -83,9 +95,10 @@ def add_run(parser: argparse.ArgumentParser) -> None:
 
 
 def drive_of(arguments: argparse.Namespace, circuit: Circuit) -> tuple[Drive | None, float | None]:
-    """Drive and duration from --mu, --ramp and --duration; None: the circuit's own."""
-    if arguments.mu is not None and arguments.ramp is not None:
-        raise InvalidInputError("--mu and --ramp exclude each other; give one")
+    """Drive and duration from --mu, --ramp, --sine and --duration; None: the circuit's own."""
+    given = [name for name in ("mu", "ramp", "sine") if getattr(arguments, name) is not None]
+    if len(given) > 1:
+        raise InvalidInputError(f"{' and '.join(f'--{name}' for name in given)} exclude each other; give one")
     duration = arguments.duration
     if duration is not None and duration <= 0:
         raise InvalidInputError(f"--duration must be positive, got {duration:g} s")
@@ -95,6 +108,10 @@ def drive_of(arguments: argparse.Namespace, circuit: Circuit) -> tuple[Drive | N
         length = duration or (circuit.drive.duration if circuit.drive else None) or 50.0
         first, last = arguments.ramp
         return Ramp(first, last, duration=length), length
+    if arguments.sine is not None:
+        length = duration or (circuit.drive.duration if circuit.drive else None) or 20.0
+        mean, amplitude, frequency = arguments.sine
+        return Sine(mean, amplitude, frequency, duration=length), length
     return None, duration
 
 

@@ -10,7 +10,9 @@ from ssnbrian.circuit import InvalidInputError
 from ssnbrian.cli.parsing import add_json, span
 
 if TYPE_CHECKING:
-    from ssnbrian.analysis.rate_model_analysis import FixedPoints, HopfPoint, RateSystem
+    from ssnbrian.analysis.rate_model_analysis import FixedPoints
+    from ssnbrian.analysis.rate_model_hopf import HopfPoint
+    from ssnbrian.analysis.rate_system import RateSystem
     from ssnbrian.circuit.rate_model import RateModel
 
 EXAMPLE = "ssnbrian rate wilson_cowan --set I_E=2 --hopf I_E=0:3 --figure plane.png"
@@ -18,7 +20,9 @@ EXAMPLE = "ssnbrian rate wilson_cowan --set I_E=2 --hopf I_E=0:3 --figure plane.
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of the command."""
-    parser.add_argument("model", metavar="MODEL", nargs="?", help="name of a rate model; without it, all are listed")
+    parser.add_argument(
+        "model", metavar="MODEL", nargs="?", help="name of a rate model, or a .toml file; without it, all are listed"
+    )
     parser.add_argument(
         "--set", action="append", default=[], metavar="NAME=VALUE", help="a parameter, e.g. --set 'tau_E=20 ms'"
     )
@@ -31,7 +35,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def execute(arguments: argparse.Namespace) -> tuple[str, dict[str, Any]]:
     """Card, fixed points, Hopf points and figure."""
-    from ssnbrian.analysis.rate_model_analysis import RateSystem, fixed_points
+    from ssnbrian.analysis.rate_model_analysis import fixed_points
+    from ssnbrian.analysis.rate_system import RateSystem
     from ssnbrian.circuit.rate_model import rate_model_card
     from ssnbrian.models.rate.library import RATE_MODELS, find_rate_model
 
@@ -78,7 +83,7 @@ def _changed(model: RateModel, settings: list[str]) -> RateModel:
 
 
 def _hopf(system: RateSystem, text: str) -> tuple[HopfPoint, ...]:
-    from ssnbrian.analysis.rate_model_analysis import hopf_points
+    from ssnbrian.analysis.rate_model_hopf import hopf_points
 
     name, equals, limits = (part.strip() for part in text.partition("="))
     if not equals:

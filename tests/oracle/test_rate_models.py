@@ -1,46 +1,26 @@
-"""Rate models against closed forms, finite differences and direct integration written here."""
+"""Rate models against right-hand sides written by hand, closed forms, finite differences and direct integration."""
 
-import json
-import subprocess
-import sys
 
 import numpy as np
 import pytest
+from rate_right_hand_sides import RIGHT_HAND_SIDES, slope_by_hand
 from scipy.integrate import solve_ivp
 from scipy.optimize import brentq, fsolve
 from ssnbrian.analysis.phase_plane import phase_plane_figure
-from ssnbrian.analysis.rate_model_analysis import RateSystem, fixed_points, hopf_points, trajectory
+from ssnbrian.analysis.rate_model_analysis import fixed_points, trajectory
+from ssnbrian.analysis.rate_model_hopf import hopf_points
+from ssnbrian.analysis.rate_system import RateSystem
 from ssnbrian.models.rate.library import RATE_MODELS
 
 from ssnbrian.circuit import InvalidInputError
-from ssnbrian.circuit.rate_model import brian2_text, rate_model_card
+from ssnbrian.circuit.rate_model import rate_model_card
 from ssnbrian.circuit.units import parse_unit
-from ssnbrian.engine.build import child_environment
+
+pytestmark = pytest.mark.xdist_group("rate-models")
 
 
 def si(model, name):
     return model.values[name].si
-
-
-def numbers(model):
-    """The functions and values with which Python itself evaluates the equations of a trusted model."""
-    functions = {
-        "exp": np.exp, "log": np.log, "tanh": np.tanh, "int": float, "inf": np.inf,
-        "clip": lambda x, low, high: min(max(x, low), high),
-    }  # fmt: skip
-    return functions | {name: value.si for name, value in model.values.items()}
-
-
-def slope_by_python(model, state):
-    """dx/dt with Python's own reading of the text: independent of SymPy."""
-    names = numbers(model) | dict(zip([one.name for one in model.states], state, strict=True))
-    for one in model.subexpressions:
-        names[one.name] = evaluate(one.expression, names)
-    return np.array([evaluate(one.expression, names) for one in model.states])
-
-
-def evaluate(text, names):
-    return eval(compile(text.strip(), "<model of the library>", "eval"), {"__builtins__": {}}, names)
 
 
 @pytest.fixture(scope="module")
@@ -53,6 +33,10 @@ def points(systems):
     return {name: fixed_points(system) for name, system in systems.items()}
 
 
+def test_every_model_has_an_oracle():
+    assert set(RIGHT_HAND_SIDES) == set(RATE_MODELS)
+
+
 @pytest.mark.parametrize("name", RATE_MODELS)
 def test_every_model(name, systems, points):
     model, system, found = RATE_MODELS[name], systems[name], points[name]
@@ -63,19 +47,19 @@ def test_every_model(name, systems, points):
     assert found.complete == (len(model.states) <= 2) and found.reason
     for point in found:
         state = np.array(list(point.values.values())) * factors
-        assert system.slope(state) == pytest.approx(slope_by_python(model, state), rel=1e-9, abs=1e-9)
+        assert system.slope(state) == pytest.approx(slope_by_hand(model, state), rel=1e-9, abs=1e-9)
         jacobian = system.jacobian_at(state)
         step = 1e-6 * system.width
         differences = np.column_stack(
             [
-                (slope_by_python(model, state + d) - slope_by_python(model, state - d)) / (2 * d.sum())
+                (slope_by_hand(model, state + d) - slope_by_hand(model, state - d)) / (2 * d.sum())
                 for d in np.diag(step)
             ]
         )
         scaled, expected = (one * system.width / system.width[:, None] for one in (jacobian, differences))
         assert scaled == pytest.approx(expected, rel=1e-6, abs=1e-6 * np.abs(expected).max())
         # Residual against the fastest rate of change, in widths of the ranges.
-        residual = slope_by_python(model, state) / system.width
+        residual = slope_by_hand(model, state) / system.width
         assert np.abs(residual).max() <= 1e-9 * np.abs(expected).max()
         assert sum(point.eigenvalues) == pytest.approx(np.trace(jacobian), rel=1e-9)
         assert point.stable == bool(np.all(np.linalg.eigvals(differences).real < 0))
@@ -84,7 +68,7 @@ def test_every_model(name, systems, points):
     states = system.low + generator.random((20, len(factors))) * system.width
     together = system.slope(states.T)
     for state, column in zip(states, together.T, strict=True):
-        assert column == pytest.approx(slope_by_python(model, state), rel=1e-9, abs=1e-12)
+        assert column == pytest.approx(slope_by_hand(model, state), rel=1e-9, abs=1e-12)
 
 
 @pytest.mark.parametrize("name", [name for name, model in RATE_MODELS.items() if len(model.states) == 2])
@@ -96,9 +80,9 @@ def test_no_attractor_is_missed_in_the_plane(name, systems, points):
     rested = set()
     for share in ((0.05, 0.05), (0.95, 0.1), (0.1, 0.95), (0.9, 0.9)):
         start = system.low + np.array(share) * system.width
-        done = solve_ivp(lambda t, x: slope_by_python(model, x), (0, duration), start, method="LSODA", rtol=1e-6)
+        done = solve_ivp(lambda t, x: slope_by_hand(model, x), (0, duration), start, method="LSODA", rtol=1e-6)
         end = done.y[:, -1]
-        if np.abs(slope_by_python(model, end) / system.width).max() * duration < 1e-4:
+        if np.abs(slope_by_hand(model, end) / system.width).max() * duration < 1e-4:
             near = [k for k, one in enumerate(known) if np.allclose(end / system.factors, one, rtol=1e-4, atol=1e-4)]
             assert len(near) == 1
             rested.add(near[0])
@@ -185,10 +169,10 @@ def test_wilson_cowan_hopf_point_in_the_gamma_range():
 
     def ring(offset):
         changed = model.with_parameters(I_E=str(point.value + offset))
-        rest = fsolve(lambda x: slope_by_python(changed, x), list(point.values.values()), xtol=1e-13)
+        rest = fsolve(lambda x: slope_by_hand(changed, x), list(point.values.values()), xtol=1e-13)
         times = np.linspace(0, 0.5, 20001)
         done = solve_ivp(
-            lambda t, x: slope_by_python(changed, x), (0, 0.5), [rest[0] + 1e-4, rest[1]], rtol=1e-10, atol=1e-13,
+            lambda t, x: slope_by_hand(changed, x), (0, 0.5), [rest[0] + 1e-4, rest[1]], rtol=1e-10, atol=1e-13,
             t_eval=times,
         )  # fmt: skip
         return times, done.y[0] - rest[0]
@@ -249,7 +233,7 @@ def test_working_memory_outlasts_the_cue(points):
     for length, value in ((0.5, "0 mV"), (0.3, "15 mV"), (4.2, "0 mV")):
         changed = model.with_parameters(I_E=value)
         done = solve_ivp(
-            lambda t, x, changed=changed: slope_by_python(changed, x), (0, length), state, rtol=1e-9, atol=1e-9
+            lambda t, x, changed=changed: slope_by_hand(changed, x), (0, length), state, rtol=1e-9, atol=1e-9
         )
         state = done.y[:, -1]
         if value != "0 mV":
@@ -309,28 +293,3 @@ def test_phase_plane_needs_two_variables(tmp_path):
 def test_trajectory_refuses_wrong_inputs(changes):
     with pytest.raises(InvalidInputError):
         trajectory(RATE_MODELS["wilson_cowan"], 1.0, inputs=changes)
-
-
-def test_brian2_runs_the_same_equations(tmp_path):
-    """Every model in one child process on the numpy target against solve_ivp: fourth-order Runge-Kutta at 0.1 ms."""
-    code = ["import json, runpy", "from brian2 import prefs", "prefs.codegen.target = 'numpy'", "out = {}"]
-    for name, model in RATE_MODELS.items():
-        (tmp_path / f"{name}.py").write_text(brian2_text(model, "15 ms"), encoding="utf-8")
-        code += [
-            f"space = runpy.run_path('{name}.py')",
-            f"out['{name}'] = [float(getattr(space['group'], n + '_')[0]) for n in {[s.name for s in model.states]!r}]",
-        ]
-    code.append("print(json.dumps(out))")
-    done = subprocess.run(
-        [sys.executable, "-c", "\n".join(code)], cwd=tmp_path, env=child_environment(), capture_output=True, text=True,
-        check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    ends = json.loads(done.stdout.splitlines()[-1])
-    for name, model in RATE_MODELS.items():
-        system = RateSystem.from_model(model)
-        expected = solve_ivp(
-            lambda t, x, model=model: slope_by_python(model, x), (0, 0.015), system.initial, method="DOP853",
-            rtol=1e-11, atol=1e-13, max_step=1e-3,
-        ).y[:, -1]  # fmt: skip
-        assert ends[name] == pytest.approx(expected, rel=1e-6, abs=1e-9), name
