@@ -129,9 +129,12 @@ def comparison_figure(comparison: Comparison, path: str | Path) -> None:
             number = list(comparison.rmse).index(onset.theory)
             axis.axvline(onset.mu_ext, color=f"C{number}", lw=0.8, alpha=0.6)
             words = f"{_CONDITIONS[onset.condition].split(' (')[0]} {'starts' if onset.starts else 'ends'}"
+            left, right = axis.get_xlim()
+            at_right = onset.mu_ext > 0.4 * left + 0.6 * right  # where words to the right would leave the axes
             axis.annotate(
                 words, (onset.mu_ext, 0.02 + 0.08 * number), xycoords=("data", "axes fraction"), fontsize=7,
-                color=f"C{number}", rotation=0, xytext=(3, 0), textcoords="offset points",
+                color=f"C{number}", rotation=0, xytext=(-3 if at_right else 3, 0), textcoords="offset points",
+                ha="right" if at_right else "left",
             )  # fmt: skip
         axis.set_xlabel("external input μ_ext (mV/s)" if monotone else "time (s)")
         axis.set_ylabel(f"firing rate of {name} (Hz)")

@@ -6,6 +6,14 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from ssnbrian.models.adaptation import SPIKE_ADAPTATION
+from ssnbrian.models.circuits.adaptation import adex_ei
+from ssnbrian.models.circuits.conductance import conductance_ei
+from ssnbrian.models.circuits.short_term_plasticity import (
+    depression_ei,
+    dynamic_microcircuit,
+    facilitating_memory_ei,
+)
+from ssnbrian.models.circuits.stochastic_resonance import stochastic_resonance
 from ssnbrian.models.interneurons import interneurons
 from ssnbrian.models.neurons.hodgkin_huxley import HODGKIN_HUXLEY
 from ssnbrian.models.neurons.integrate_and_fire import (
@@ -43,6 +51,12 @@ CIRCUITS: Mapping[str, Callable[[], Circuit]] = {
         ekelmans2023.bistable,
         ekelmans2023.negative_determinant,
         interneurons,
+        conductance_ei,
+        depression_ei,
+        facilitating_memory_ei,
+        adex_ei,
+        dynamic_microcircuit,
+        stochastic_resonance,
     )
 }
 NEURONS = (
