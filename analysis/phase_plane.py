@@ -26,23 +26,37 @@ def phase_plane_figure(
     trajectories: Sequence[Trajectory] | None = None,
     points: FixedPoints | None = None,
 ) -> None:
+    """Save the phase plane of a two-variable model, see :func:`draw_phase_plane`.
+
+    Raises :class:`~ssnbrian.circuit.InvalidInputError` for a model that has not two state variables and for a figure
+    that cannot be written.
+    """
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(6.4, 5.2), layout="constrained")
+    draw_phase_plane(figure.subplots(), model, trajectories, points)
+    save_figure(figure, path)
+
+
+def draw_phase_plane(
+    axis: Any,
+    model: RateModel,
+    trajectories: Sequence[Trajectory] | None = None,
+    points: FixedPoints | None = None,
+) -> None:
     """Draw the ranges of a two-variable model: both nullclines, the field, fixed points and trajectories.
 
     Stable fixed points are filled, unstable ones open. Without ``trajectories`` the one from the model's initial state
     is drawn; without ``points`` the fixed points are searched. Raises :class:`~ssnbrian.circuit.InvalidInputError` for
-    a model that has not two state variables and for a figure that cannot be written.
+    a model that has not two state variables.
     """
-    from matplotlib.figure import Figure
-
     system = RateSystem.from_model(model)
     if len(system.names) != 2:
         raise InvalidInputError(
             f"rate model {model.name} has {len(system.names)} state variables; a phase plane needs two"
         )
     points = fixed_points(system) if points is None else points
-    trajectories = [_default_trajectory(system, points)] if trajectories is None else trajectories
-    figure = Figure(figsize=(6.4, 5.2), layout="constrained")
-    axis = figure.subplots()
+    trajectories = [default_trajectory(system, points)] if trajectories is None else trajectories
     _draw_field(axis, system)
     for one in trajectories:
         axis.plot(*one.states, color="black", lw=1.2, zorder=3)
@@ -58,10 +72,9 @@ def phase_plane_figure(
         handles=_legend(system, points, bool(trajectories)), loc="upper left", bbox_to_anchor=(1, 1), fontsize=8
     )
     axis.set_title(model.name + ("" if points.complete else " (fixed points perhaps not complete)"), fontsize=10)
-    save_figure(figure, path)
 
 
-def _default_trajectory(system: RateSystem, points: FixedPoints) -> Trajectory:
+def default_trajectory(system: RateSystem, points: FixedPoints) -> Trajectory:
     """From the model's initial state, long enough to settle or to go around several times."""
     rates = [abs(one) for point in points for one in point.eigenvalues if one] or [1 / _longest_parameter(system)]
     return trajectory(system, _SLOWEST / min(rates), points=4001)

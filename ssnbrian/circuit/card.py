@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from ssnbrian.circuit.composition import Adaptation, Noise, Plasticity
+from ssnbrian.circuit.drive import Drive, SineDrive
+from ssnbrian.circuit.rate_model import RateModel, rate_model_card
+from ssnbrian.circuit.templates import NeuronModel, Parameter, SynapseModel
+
 if TYPE_CHECKING:
     from ssnbrian.circuit.circuit import Circuit, Population, Projection
-    from ssnbrian.circuit.composition import Adaptation, Noise, Plasticity
-    from ssnbrian.circuit.templates import NeuronModel, Parameter, SynapseModel
 
 
 def _population_lines(population: Population) -> list[str]:
@@ -33,28 +36,64 @@ def _projection_line(circuit: Circuit, projection: Projection) -> str:
 
 def neuron_card(neuron: NeuronModel) -> str:
     """Equations, parameters and source of a neuron model."""
-    texts = {"": neuron.equations, "threshold": neuron.threshold, "reset": neuron.reset}
-    return _card(neuron, texts | {"refractory": neuron.refractory or ""})
+    return _card(neuron, _neuron_texts(neuron))
+
+
+def synapse_card(synapse: SynapseModel) -> str:
+    """Equations, parameters and source of a synapse model."""
+    return _card(synapse, _synapse_texts(synapse))
 
 
 def part_card(part: Adaptation | Noise | Plasticity) -> str:
     """What a part adds, its parameters and its source."""
-    from ssnbrian.circuit.composition import Adaptation, Noise
+    return _card(part, _part_texts(part))
 
+
+def model_card(model: Any) -> str:
+    """Equations, parameters and source of a neuron, synapse, part or rate model."""
+    return rate_model_card(model) if isinstance(model, RateModel) else _card(model, model_texts(model))
+
+
+def model_texts(model: Any) -> dict[str, str]:
+    """The Brian2 text of a neuron, synapse, part or rate model by what it is for; equations have no key."""
+    if isinstance(model, RateModel):
+        return {"": model.equations}
+    if isinstance(model, NeuronModel):
+        return _neuron_texts(model)
+    return _synapse_texts(model) if isinstance(model, SynapseModel) else _part_texts(model)
+
+
+def text_lines(texts: Mapping[str, str]) -> list[str]:
+    """Texts line by line, each behind its key."""
+    lines = []
+    for key, text in texts.items():
+        for number, line in enumerate(text.strip().splitlines()):
+            lines.append(f"{key if number == 0 else '':<10} {line.strip()}" if key else line.strip())
+    return lines
+
+
+def _neuron_texts(neuron: NeuronModel) -> dict[str, str]:
+    texts = {"": neuron.equations, "threshold": neuron.threshold, "reset": neuron.reset}
+    return texts | {"refractory": neuron.refractory or ""}
+
+
+def _synapse_texts(synapse: SynapseModel) -> dict[str, str]:
+    texts = {"": f"{synapse.target_equations}\n{synapse.equations}", "on_pre": synapse.on_pre}
+    return texts | {"on_post": synapse.on_post, "delay": synapse.delay or ""}
+
+
+def _part_texts(part: Adaptation | Noise | Plasticity) -> dict[str, str]:
     if isinstance(part, Noise):
-        return _card(part, {"adds": f"{part.amplitude}*xi"})
+        return {"adds": f"{part.amplitude}*xi"}
     if isinstance(part, Adaptation):
-        return _card(part, {"adds": part.term, "": part.equations, "reset": part.on_spike})
+        return {"adds": part.term, "": part.equations, "reset": part.on_spike}
     order = {"on_pre": part.before, "then": f"weight*({part.efficacy}) is transmitted", "finally": part.after}
-    return _card(part, {"": part.equations, **order, "on_post": part.on_post})
+    return {"": part.equations, **order, "on_post": part.on_post}
 
 
 def _card(model: Any, texts: Mapping[str, str]) -> str:
     """Name, texts by their key, parameters and source."""
-    lines = [f"{model.name}: {model.explanation}"]
-    for key, text in texts.items():
-        for number, line in enumerate(text.strip().splitlines()):
-            lines.append(f"    {key if number == 0 else '':<10} {line.strip()}" if key else f"    {line.strip()}")
+    lines = [f"{model.name}: {model.explanation}", *(f"    {line}" for line in text_lines(texts))]
     lines += _parameter_lines(model.parameters)
     return "\n".join([*lines, f"    source: {model.source}"] if model.source else lines)
 
@@ -69,10 +108,11 @@ def _parameter_lines(parameters: tuple[Parameter, ...]) -> list[str]:
     ]
 
 
-def synapse_card(synapse: SynapseModel) -> str:
-    """Equations, parameters and source of a synapse model."""
-    texts = {"": f"{synapse.target_equations}\n{synapse.equations}", "on_pre": synapse.on_pre}
-    return _card(synapse, texts | {"on_post": synapse.on_post, "delay": synapse.delay or ""})
+def _course(drive: Drive) -> str:
+    if isinstance(drive, SineDrive):
+        return f"{drive.mean:g} ± {drive.amplitude:g} mV/s at {drive.frequency:g} Hz"
+    values = drive.values
+    return f"{values[0]:g} mV/s" if len(values) == 1 else f"{values[0]:g} to {values[-1]:g} mV/s"
 
 
 def circuit_card(circuit: Circuit) -> str:
@@ -88,9 +128,8 @@ def circuit_card(circuit: Circuit) -> str:
         lines += [_projection_line(circuit, projection) for projection in circuit.projections]
     if circuit.drive is not None:
         end = "no end" if circuit.drive.duration is None else f"{circuit.drive.duration:g} s"
-        values = circuit.drive.values
-        course = f"{values[0]:g}" if len(values) == 1 else f"{values[0]:g} to {values[-1]:g}"
-        lines.append(f"drive: {circuit.drive.kind}, mu_ext {course} mV/s, {end}; ratio {circuit.ratio:g}")
+        course = f"{circuit.drive.kind}, mu_ext {_course(circuit.drive)}"
+        lines.append(f"drive: {course}, {end}; ratio {circuit.ratio:g}")
     lines.append("equations")
     neurons = {population.neuron.name: population.neuron for population in circuit.populations}
     synapses = {projection.synapse.name: projection.synapse for projection in circuit.projections}
