@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 from ssnbrian.device.registration import register_when_imported
 
 if TYPE_CHECKING:
-    from ssnbrian.circuit import Circuit, Constant, PiecewiseLinear, Ramp, Recording, Samples, Staircase
+    from ssnbrian.circuit import Circuit, Constant, PiecewiseLinear, Ramp, Recording, Samples, Sine, Staircase
+    from ssnbrian.engine.bring_in import circuit_from_brian2, neuron_from_brian2, synapse_from_brian2
     from ssnbrian.engine.simulate import simulate
     from ssnbrian.engine.sweep import SweepPoint, sweep
     from ssnbrian.models.library import load_circuit
@@ -22,13 +23,16 @@ if (_checkout / "setup.cfg").is_file() and (_checkout / "models").is_dir():
     __path__.append(str(_checkout))
 
 _HOMES = dict.fromkeys(
-    ("Circuit", "Constant", "PiecewiseLinear", "Ramp", "Recording", "Samples", "Staircase"),
+    ("Circuit", "Constant", "PiecewiseLinear", "Ramp", "Recording", "Samples", "Sine", "Staircase"),
     "ssnbrian.circuit",
 ) | {
     "SweepPoint": "ssnbrian.engine.sweep",
+    "circuit_from_brian2": "ssnbrian.engine.bring_in",
     "load_circuit": "ssnbrian.models.library",
+    "neuron_from_brian2": "ssnbrian.engine.bring_in",
     "simulate": "ssnbrian.engine.simulate",
     "sweep": "ssnbrian.engine.sweep",
+    "synapse_from_brian2": "ssnbrian.engine.bring_in",
 }
 __all__ = [
     "Circuit",
@@ -37,11 +41,15 @@ __all__ = [
     "Ramp",
     "Recording",
     "Samples",
+    "Sine",
     "Staircase",
     "SweepPoint",
+    "circuit_from_brian2",
     "load_circuit",
+    "neuron_from_brian2",
     "simulate",
     "sweep",
+    "synapse_from_brian2",
 ]
 
 
