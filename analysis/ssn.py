@@ -55,7 +55,8 @@ def _law_of(circuit: Circuit, population: Population, given: Mapping[str, PowerL
         return fitted_law(circuit, population)
     raise InvalidInputError(
         f"the SSN of '{circuit.name}' needs the transfer function of {population.name} "
-        f"({population.neuron.name}): give transfer={{'{population.name}': PowerLaw(a, b, n)}}"
+        f"({population.neuron.name}): give transfer={{'{population.name}': PowerLaw(a, b, n)}}, or measure it with "
+        f"transfer=ssnbrian.workflow.measured_laws.measured_laws(circuit)"
     )
 
 
@@ -67,7 +68,10 @@ def _time_constant(population: Population, given: Mapping[str, Any]) -> float:
         return value
     if recognise_lif(population.neuron) is not None:
         return lif_numbers(population)["tau"]
-    raise InvalidInputError(f"give tau_population for {population.name}, whose membrane has no single one")
+    raise InvalidInputError(
+        f"give tau_population={{'{population.name}': …}}: the membrane of {population.name} ({population.neuron.name}) "
+        f"has no single time constant"
+    )
 
 
 def _shunts(circuit: Circuit, laws: Mapping[str, PowerLaw]) -> dict[str, float]:

@@ -13,8 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ssnbrian.models.library import ADAPTATION, CIRCUITS, NOISE, PLASTICITY, TEMPLATES
-from ssnbrian.models.rate.library import RATE_MODELS
+from ssnbrian.models.offered import offered
 
 from ssnbrian.circuit import Circuit, InvalidInputError
 from ssnbrian.circuit.card import model_texts, text_lines
@@ -24,20 +23,6 @@ from ssnbrian.circuit.paths import write_text
 
 _PART = {"adaptation": "lif", "noise": "lif", "plasticity": "delta"}
 _SIMULATE = "from ssnbrian.engine.simulate import simulate"
-
-
-def offered(circuits: bool = True) -> dict[str, dict[str, Any]]:
-    """Every model of the library by its kind and name."""
-    kinds: dict[str, Mapping[str, Any]] = {
-        "neurons": TEMPLATES.neurons,
-        "adaptation": ADAPTATION,
-        "noise": NOISE,
-        "synapses": TEMPLATES.synapses,
-        "plasticity": PLASTICITY,
-        "rate models": RATE_MODELS,
-        "circuits": {name: make() for name, make in CIRCUITS.items()} if circuits else {},
-    }
-    return {kind: dict(models) for kind, models in kinds.items() if models}
 
 
 def _sentence(text: str) -> str:
@@ -161,7 +146,7 @@ def _index(kinds: Mapping[str, Mapping[str, Any]]) -> str:
 
 def chosen(only: Sequence[str], circuits: bool) -> dict[str, dict[str, Any]]:
     """The models asked for by kind and name; :class:`InvalidInputError` for a name that is not offered."""
-    kinds = offered(circuits)
+    kinds = {kind.replace("_", " "): dict(models) for kind, models in offered(circuits).items()}
     known = [name for models in kinds.values() for name in models]
     if twice := [name for name in known if known.count(name) > 1]:
         raise InvalidInputError(f"two models are named '{twice[0]}', and would have one page")

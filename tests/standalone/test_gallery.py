@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from ssnbrian.models.library import PLASTICITY, TEMPLATES
+from ssnbrian.models.rate.library import RATE_MODELS
 
 from ssnbrian.circuit import Circuit, Constant, Population, circuit_from_toml
 from ssnbrian.cli.main import main
@@ -65,7 +66,7 @@ def test_every_name_of_the_library_has_a_page(capsys, pages):
         assert "png" not in page
         assert page.count("```") % 2 == 0
     for kind in ("neurons", "synapses", "adaptation", "noise", "plasticity", "rate_models"):
-        models = {**TEMPLATES.neurons, **TEMPLATES.synapses, **TEMPLATES.parts, **GALLERY.RATE_MODELS}
+        models = {**TEMPLATES.neurons, **TEMPLATES.synapses, **TEMPLATES.parts, **RATE_MODELS}
         for model in (models[name] for name in kinds[kind]):
             for one in model.parameters:
                 assert f"| `{one.name}` | {one.default or 'required'} |" in pages[model.name]
