@@ -40,6 +40,10 @@ from ssnbrian.engine.simulate import check_models, simulate
 pytestmark = pytest.mark.xdist_group("bring-in")
 
 
+# Most objects here are brought in without having run.
+brian2.BrianLogger.suppress_name("unused_brian_object")
+
+
 @pytest.fixture(autouse=True)
 def quiet_brian2():
     previous = logging.root.manager.disable
