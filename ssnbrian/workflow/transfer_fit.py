@@ -249,7 +249,9 @@ def measured_curve(
 
     def measure() -> TransferCurve:
         low, high = _range(run, maximum_rate)
-        curve = run.curve(np.linspace(low, high, INPUTS), duration)
+        inputs = np.linspace(low, high, INPUTS)
+        inputs[np.abs(inputs) < 1e-9 * (high - low)] = 0.0
+        curve = run.curve(inputs, duration)
         return TransferCurve(curve.parameters, curve.mu, curve.rates, curve.standard_errors, dt, seed, run.built)
 
     settings = {"maximum_rate": maximum_rate, "neurons": neurons, "duration": duration}
