@@ -41,6 +41,8 @@ from ssnbrian.analysis.renewal import (
 
 from ssnbrian.circuit import InvalidInputError
 
+pytestmark = pytest.mark.xdist_group("renewal")
+
 ESCAPE = EscapeNoiseIntervals(20.0, 0.02, 10.0, 0.0, 1.0, 10.0)
 GIF = EscapeNoiseIntervals(24.0, 0.02, 15.0, 0.0, 2.5, 10.0, 0.004)
 NOISE_DRIVEN = EscapeNoiseIntervals(13.0, 0.02, 15.0, 0.0, 2.5, 100.0, 0.004)

@@ -25,6 +25,8 @@ from ssnbrian.analysis.renewal.mode_table import CORRECTIONS
 
 from ssnbrian.circuit import InvalidInputError
 
+pytestmark = pytest.mark.xdist_group("renewal")
+
 ESCAPE = EscapeNoiseIntervals(20.0, 0.02, 10.0, 0.0, 1.0, 10.0)
 SIZE = 200
 
