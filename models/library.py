@@ -5,9 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from ssnbrian.models.adaptation import SPIKE_ADAPTATION
+from ssnbrian.models.adaptation import SLOW_THRESHOLD_ADAPTATION, SPIKE_ADAPTATION, THRESHOLD_ADAPTATION
 from ssnbrian.models.circuits.adaptation import adex_ei
 from ssnbrian.models.circuits.conductance import conductance_ei
+from ssnbrian.models.circuits.finite_size import (
+    column,
+    escape_ei,
+    escape_ei_adapting,
+    escape_lif,
+    winner_take_all,
+    winner_take_all_adapting,
+)
 from ssnbrian.models.circuits.short_term_plasticity import (
     depression_ei,
     dynamic_microcircuit,
@@ -57,6 +65,12 @@ CIRCUITS: Mapping[str, Callable[[], Circuit]] = {
         adex_ei,
         dynamic_microcircuit,
         stochastic_resonance,
+        escape_lif,
+        escape_ei,
+        escape_ei_adapting,
+        winner_take_all,
+        winner_take_all_adapting,
+        column,
     )
 }
 NEURONS = (
@@ -72,7 +86,9 @@ NEURONS = (
 )
 SYNAPSES = (DELTA, EXPONENTIAL, ALPHA, CONDUCTANCE_EXCITATORY, CONDUCTANCE_INHIBITORY, NMDA)
 #: Parts that are joined to a neuron (adaptation, noise) or to a synapse (plasticity).
-ADAPTATION: Mapping[str, Adaptation] = {part.name: part for part in (SPIKE_ADAPTATION,)}
+ADAPTATION: Mapping[str, Adaptation] = {
+    part.name: part for part in (SPIKE_ADAPTATION, THRESHOLD_ADAPTATION, SLOW_THRESHOLD_ADAPTATION)
+}
 NOISE: Mapping[str, Noise] = {part.name: part for part in (WHITE_NOISE,)}
 PLASTICITY: Mapping[str, Plasticity] = {
     part.name: part

@@ -22,6 +22,7 @@ from ssnbrian.circuit.latex_models import ModelLatex, circuit_latex, model_latex
 from ssnbrian.circuit.paths import write_text
 
 _PART = {"adaptation": "lif", "noise": "lif", "plasticity": "delta"}
+_MOST_SYNAPSES = 2e7  # of a circuit with a figure
 _SIMULATE = "from ssnbrian.engine.simulate import simulate"
 
 
@@ -158,6 +159,13 @@ def chosen(only: Sequence[str], circuits: bool) -> dict[str, dict[str, Any]]:
     return {kind: models for kind, models in kinds.items() if models}
 
 
+def _is_large(model: Any) -> bool:
+    """Whether a run of the model asks for more than a small computer has."""
+    if not isinstance(model, Circuit):
+        return False
+    return sum(model.in_degree(one) * model.population(one.target).size for one in model.projections) > _MOST_SYNAPSES
+
+
 def _draw(kinds: Mapping[str, Mapping[str, Any]], folder: Path, target: str) -> None:
     from ssnbrian.cli.progress import TerminalProgress
     from ssnbrian.workflow.demonstration import demonstrate
@@ -181,11 +189,15 @@ def write_gallery(
     """Write the pages, the index and the figures; returns the models by kind and name."""
     kinds = chosen(only, circuits)
     folder.mkdir(parents=True, exist_ok=True)
-    if figures:
-        _draw(kinds, folder, target)
+    drawn = {
+        kind: {name: one for name, one in models.items() if figures and not _is_large(one)}
+        for kind, models in kinds.items()
+    }
+    _draw({kind: models for kind, models in drawn.items() if models}, folder, target)
     for kind, models in kinds.items():
         for name, model in models.items():
-            page = circuit_page(model, figures) if kind == "circuits" else model_page(kind, model, figures)
+            figure = name in drawn[kind]
+            page = circuit_page(model, figure) if kind == "circuits" else model_page(kind, model, figure)
             write_text(folder / f"{name}.md", page)
     write_text(folder / "index.md", _index(kinds))
     return kinds

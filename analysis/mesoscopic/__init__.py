@@ -6,6 +6,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .circuits import drive_in_steps, mesoscopic_refusal, network_of
     from .initial_state import MesoscopicState
     from .parameters import EscapeNeuron, MesoscopicNetwork
     from .simulation import MesoscopicRun, simulate
@@ -16,6 +17,9 @@ _HOMES = {
     "MesoscopicNetwork": "parameters",
     "MesoscopicRun": "simulation",
     "MesoscopicState": "initial_state",
+    "drive_in_steps": "circuits",
+    "mesoscopic_refusal": "circuits",
+    "network_of": "circuits",
     "network_rates": "stationary",
     "simulate": "simulation",
     "stationary_rate": "stationary",
@@ -26,6 +30,9 @@ __all__ = [
     "MesoscopicNetwork",
     "MesoscopicRun",
     "MesoscopicState",
+    "drive_in_steps",
+    "mesoscopic_refusal",
+    "network_of",
     "network_rates",
     "simulate",
     "stationary_rate",

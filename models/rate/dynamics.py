@@ -58,7 +58,7 @@ WILSON_COWAN = RateModel(
 )
 
 WINNER_TAKE_ALL = RateModel(
-    name="winner_take_all",
+    name="rate_winner_take_all",
     equations="""
         dr_1/dt = (-r_1 + F_1)/tau : 1
         dr_2/dt = (-r_2 + F_2)/tau : 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from ssnbrian.circuit.composition import Adaptation, Noise, Plasticity
+from ssnbrian.circuit.composition import THRESHOLD, Adaptation, Noise, Plasticity
 from ssnbrian.circuit.drive import Drive, SineDrive
 from ssnbrian.circuit.rate_model import RateModel, rate_model_card
 from ssnbrian.circuit.templates import NeuronModel, Parameter, SynapseModel
@@ -86,7 +86,8 @@ def _part_texts(part: Adaptation | Noise | Plasticity) -> dict[str, str]:
     if isinstance(part, Noise):
         return {"adds": f"{part.amplitude}*xi"}
     if isinstance(part, Adaptation):
-        return {"adds": part.term, "": part.equations, "reset": part.on_spike}
+        adds = f"{part.term}, to the {THRESHOLD}" if part.adds_to == THRESHOLD else part.term
+        return {"adds": adds, "": part.equations, "reset": part.on_spike}
     order = {"on_pre": part.before, "then": f"weight*({part.efficacy}) is transmitted", "finally": part.after}
     return {"": part.equations, **order, "on_post": part.on_post}
 

@@ -11,13 +11,15 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from ssnbrian.circuit.equations import parse_equations, with_added_term
+from ssnbrian.circuit.equations import parse_equations, parse_statements, with_added_term
 from ssnbrian.circuit.errors import InvalidInputError
 from ssnbrian.circuit.templates import NeuronModel, Parameter, SynapseModel, check_name
 
 # Brian2's integration methods that cannot treat noise; "rk4" can here.
 _NOISELESS_METHODS = frozenset({"rk2", "exponential_euler", "linear", "independent"})
 STOCHASTIC_METHOD = "rk4"
+#: The parameter of a neuron that an adapting threshold raises.
+THRESHOLD = "threshold"
 
 
 def _prepare(part: Any, what: str, texts: tuple[str, ...]) -> None:
@@ -30,10 +32,11 @@ def _prepare(part: Any, what: str, texts: tuple[str, ...]) -> None:
 
 @dataclass(frozen=True)
 class Adaptation:
-    """A current that follows the spikes or the membrane of a neuron.
+    """A current, or a rise of the threshold, that follows the spikes or the membrane of a neuron.
 
-    ``term`` (mV/s, Brian2 expression) is added to the derivative of the membrane, ``equations`` declare its
-    variables, ``on_spike`` is added to the reset. ``v`` stands for the membrane.
+    ``term`` (Brian2 expression) is added to the derivative of the membrane (mV/s) or, where ``adds_to`` is
+    'threshold', to the neuron's parameter ``threshold`` (mV) in its equations and its threshold condition.
+    ``equations`` declare its variables, ``on_spike`` is added to the reset. ``v`` stands for the membrane.
     """
 
     name: str
@@ -44,9 +47,14 @@ class Adaptation:
     initial: tuple[tuple[str, str], ...] = ()
     explanation: str = ""
     source: str = ""
+    adds_to: str = "membrane"
 
     def __post_init__(self) -> None:
         _prepare(self, "adaptation", ("equations", "on_spike", "explanation", "source"))
+        if self.adds_to not in ("membrane", THRESHOLD):
+            raise InvalidInputError(
+                f"adaptation {self.name}: it adds to 'membrane' or to '{THRESHOLD}', not to '{self.adds_to}'"
+            )
 
 
 @dataclass(frozen=True)
@@ -165,7 +173,7 @@ def _lines(*texts: str) -> str:
 
 
 def _named(model: Any, part: Any) -> dict[str, Any]:
-    sources = [one.source for one in (model, part) if one.source]
+    sources = [source for one in (model, part) for source in one.source.split("; ") if source]
     return {
         "name": f"{model.name}_with_{part.name}",
         "explanation": ", with ".join(one.explanation for one in (model, part) if one.explanation),
@@ -188,13 +196,36 @@ def _for_membrane(text: str, neuron: NeuronModel) -> str:
     return re.sub(r"\bv\b", neuron.membrane, text)
 
 
+def _is_reset(neuron: NeuronModel) -> bool:
+    """Whether a spike sets the membrane to another potential."""
+    statements = parse_statements(neuron.reset, f"neuron model {neuron.name}, reset")
+    return any(one.target == neuron.membrane and one.expression != neuron.membrane for one in statements)
+
+
+def _raise_threshold(neuron: NeuronModel, term: str, part: Adaptation) -> tuple[str, str]:
+    """The neuron's equations and its condition with ``term`` added to its threshold."""
+    texts = (neuron.equations, neuron.threshold)
+    raised = tuple(re.sub(rf"\b{THRESHOLD}\b", f"({THRESHOLD} + {term})", text) for text in texts)
+    if THRESHOLD not in [one.name for one in neuron.parameters] or raised == texts or not _is_reset(neuron):
+        raise InvalidInputError(
+            f"{_described(part)} does not fit neuron {neuron.name}: it needs a membrane that fires at the parameter "
+            f"'{THRESHOLD}' and is reset, and the spikes of this neuron are its own upstroke"
+        )
+    return raised[0], raised[1]
+
+
 def _with_adaptation(neuron: NeuronModel, part: Adaptation) -> NeuronModel:
     parameters = _joined_parameters(neuron, part)
-    equations = _add_to_membrane(neuron, _for_membrane(part.term, neuron), part)
+    term, threshold = _for_membrane(part.term, neuron), neuron.threshold
+    if part.adds_to == THRESHOLD:
+        equations, threshold = _raise_threshold(neuron, term, part)
+    else:
+        equations = _add_to_membrane(neuron, term, part)
     return dataclasses.replace(
         neuron,
         **_named(neuron, part),
         equations=_lines(equations, _for_membrane(part.equations, neuron)),
+        threshold=threshold,
         reset=_lines(neuron.reset, _for_membrane(part.on_spike, neuron)),
         parameters=parameters,
         initial=(*neuron.initial, *part.initial),

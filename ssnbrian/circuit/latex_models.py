@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ssnbrian.circuit.composition import Adaptation, Noise, Plasticity
+from ssnbrian.circuit.composition import THRESHOLD, Adaptation, Noise, Plasticity
 from ssnbrian.circuit.equations import parse_equations, parse_statements
 from ssnbrian.circuit.expressions import Expression, Scope, Symbol
 from ssnbrian.circuit.latex import LatexWriter
@@ -109,8 +109,9 @@ def _synapse(model: SynapseModel, writer: LatexWriter) -> list[str]:
 def _adaptation(part: Adaptation, writer: LatexWriter) -> list[str]:
     # What the part is added to stands before it, so that its sign is written as in a sum.
     added = writer.expression(f"v_dots + {part.term}").replace(writer.symbol("v_dots"), r"\ldots")
-    derivative = r"\frac{\mathrm{d}v}{\mathrm{d}t}"
-    return [f"{derivative} = {added}", *_equations(part.equations, writer),
+    raised = part.adds_to == THRESHOLD
+    left = writer.symbol(THRESHOLD) if raised else r"\frac{\mathrm{d}v}{\mathrm{d}t}"
+    return [f"{left} = {added}", *_equations(part.equations, writer),
             *_at("at a spike", _statements(part.on_spike, writer))]  # fmt: skip
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from ssnbrian.circuit import (
     Circuit,
+    Constant,
     Drive,
     InvalidInputError,
     PiecewiseLinear,
@@ -74,15 +75,20 @@ def add_json(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="one JSON object on standard output, nothing else there")
 
 
-def add_run(parser: argparse.ArgumentParser) -> None:
-    """Drive and settings of a simulation."""
+def add_drive(parser: argparse.ArgumentParser) -> None:
+    """The external input and how long it lasts."""
     parser.add_argument("--mu", type=number, help="constant mu_ext of the excitatory population, mV/s")
     parser.add_argument("--ramp", type=span, metavar="FROM:TO", help="linear ramp of mu_ext over the duration, mV/s")
     parser.add_argument(
         "--sine", type=sine, metavar="MEAN:AMPLITUDE:HZ", help="sine of mu_ext, mV/s at a frequency, e.g. 20:10:1"
     )
     parser.add_argument("--ratio", type=number, help="mu_ext of inhibitory over excitatory populations")
-    parser.add_argument("--duration", type=number, help="s")
+    parser.add_argument("--duration", type=number, help="s (default: that of the circuit's drive)")
+
+
+def add_run(parser: argparse.ArgumentParser) -> None:
+    """Drive and settings of a simulation."""
+    add_drive(parser)
     parser.add_argument("--dt", type=number, default=0.1, help="ms (default 0.1)")
     parser.add_argument("--seed", type=whole_number, default=1, help="default 1")
     parser.add_argument(
@@ -95,7 +101,7 @@ def add_run(parser: argparse.ArgumentParser) -> None:
 
 
 def drive_of(arguments: argparse.Namespace, circuit: Circuit) -> tuple[Drive | None, float | None]:
-    """Drive and duration from --mu, --ramp, --sine and --duration; None: the circuit's own."""
+    """Drive and duration from --mu, --ramp, --sine and --duration; None: the circuit's own. A constant goes on."""
     given = [name for name in ("mu", "ramp", "sine") if getattr(arguments, name) is not None]
     if len(given) > 1:
         raise InvalidInputError(f"{' and '.join(f'--{name}' for name in given)} exclude each other; give one")
@@ -112,6 +118,8 @@ def drive_of(arguments: argparse.Namespace, circuit: Circuit) -> tuple[Drive | N
         length = duration or (circuit.drive.duration if circuit.drive else None) or 20.0
         mean, amplitude, frequency = arguments.sine
         return Sine(mean, amplitude, frequency, duration=length), length
+    if duration is not None and circuit.drive is not None and circuit.drive.kind == "constant":
+        return Constant(circuit.drive.values[0]), duration
     return None, duration
 
 

@@ -41,11 +41,11 @@ LEAK = RateModel(
 def test_json_has_every_field(capsys, tmp_path):
     figure = tmp_path / "plane.png"
     words = ("--set", "I_1=1.5", "--set", "I_2=1.5", "--figure", str(figure), "--json")
-    code, out, err = run(capsys, "winner_take_all", *words)
+    code, out, err = run(capsys, "rate_winner_take_all", *words)
     assert code == 0, err
     data = json.loads(out, parse_constant=refuse)
     assert set(data) == {"model", "parameters", "fixed_points", "complete", "reason", "hopf", "figure"}
-    assert data["model"] == "winner_take_all"
+    assert data["model"] == "rate_winner_take_all"
     assert data["hopf"] is None
     assert data["complete"] is True
     assert [point["kind"] for point in data["fixed_points"]] == ["stable node", "saddle", "stable node"]

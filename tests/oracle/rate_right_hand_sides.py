@@ -77,7 +77,7 @@ RIGHT_HAND_SIDES = {
     "rate_power_law": pair(lambda p, h: p.gain * (np.maximum(h - p.theta, 0) / p.scale) ** p.n),
     "ctrnn": ctrnn,
     "wilson_cowan": wilson_cowan,
-    "winner_take_all": winner_take_all,
+    "rate_winner_take_all": winner_take_all,
     "hebbian": hebbian,
     "working_memory": working_memory,
     "facilitating_memory": facilitating_memory,

@@ -187,7 +187,7 @@ def test_wilson_cowan_hopf_point_in_the_gamma_range():
 
 
 def test_winner_is_the_unit_with_the_larger_input():
-    model = RATE_MODELS["winner_take_all"]
+    model = RATE_MODELS["rate_winner_take_all"]
     for larger, smaller in (("1", "2"), ("2", "1")):
         changed = model.with_parameters(**{f"I_{larger}": "1.52", f"I_{smaller}": "1.48"})
         end = trajectory(changed, 2.0).states[:, -1]
@@ -197,7 +197,7 @@ def test_winner_is_the_unit_with_the_larger_input():
 
 def test_winner_take_all_pitchfork():
     """With I = theta + w/2 both units rest at 1/2; the symmetric state splits where w F' = w beta/4 = 1."""
-    model = RATE_MODELS["winner_take_all"]
+    model = RATE_MODELS["rate_winner_take_all"]
 
     for w, count in ((0.5, 1), (0.97, 1), (1.03, 3), (2.0, 3)):
         found = fixed_points(model, w=str(w), I_1=str(0.5 + w / 2), I_2=str(0.5 + w / 2))

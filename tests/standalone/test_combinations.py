@@ -11,6 +11,7 @@ from ssnbrian.circuit import (
     Constant,
     FixedInDegree,
     InputPopulation,
+    InvalidInputError,
     Population,
     Projection,
     circuit_from_toml,
@@ -21,11 +22,33 @@ from ssnbrian.engine.simulate import check_models, simulate
 STEP = 1e-4
 
 
+#: Neurons that make their own upstroke: no threshold of theirs can be raised.
+UPSTROKES = ("exponential_if", "quadratic_if", "adex", "izhikevich", "hodgkin_huxley")
+
+
 def with_all_parts(neuron):
-    """The neuron with every adaptation and, where it has none, noise."""
+    """The neuron with every adaptation that fits and, where it has none, noise."""
     for part in ADAPTATION.values():
-        neuron = neuron + part
+        if part.adds_to != "threshold" or neuron.name.split("_with_")[0] not in UPSTROKES:
+            neuron = neuron + part
     return neuron if neuron.noise is not None else neuron + NOISE["white_noise"]
+
+
+@pytest.mark.parametrize("neuron", NEURONS, ids=lambda neuron: neuron.name)
+@pytest.mark.parametrize("part", [part for part in ADAPTATION.values() if part.adds_to == "threshold"])
+def test_only_a_threshold_with_a_reset_rises(neuron, part):
+    if neuron.name in UPSTROKES:
+        with pytest.raises(InvalidInputError, match=f"{part.name} does not fit neuron {neuron.name}.*own upstroke"):
+            neuron + part
+    else:
+        raised = neuron + part
+        assert f"threshold + {part.term}" in raised.threshold + raised.equations
+        assert raised.initial[: len(neuron.initial)] == neuron.initial
+
+
+def test_an_adaptation_says_what_it_adds_to():
+    with pytest.raises(InvalidInputError, match="adds to 'membrane' or to 'threshold', not to 'reset'"):
+        dataclasses.replace(ADAPTATION["threshold_adaptation"], adds_to="reset")
 
 
 PLASTICITIES = (None, *PLASTICITY.values())

@@ -200,7 +200,7 @@ def test_one_figure_of_each_kind(monkeypatch):
     for name, value in short.items():
         monkeypatch.setattr(part_demonstration, name, value)
     run = functools.partial(simulate, target="numpy")
-    noise, plane = demonstrate([TEMPLATES.parts["white_noise"], GALLERY.RATE_MODELS["ctrnn"]], target="numpy")
+    noise, plane = demonstrate([TEMPLATES.parts["white_noise"], RATE_MODELS["ctrnn"]], target="numpy")
     assert [axis.get_xlabel() for axis in noise.axes][-1] == "time (ms)"
     assert "x_1" in [axis.get_xlabel() for axis in plane.axes]
     (figure,) = adaptation_figures([TEMPLATES.parts["spike_adaptation"]], run)

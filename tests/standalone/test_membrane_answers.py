@@ -16,7 +16,7 @@ from brian2 import second as seconds
 from scipy.integrate import quad
 from scipy.optimize import brentq
 from scipy.stats import kstwo
-from ssnbrian.models.adaptation import SPIKE_ADAPTATION
+from ssnbrian.models.adaptation import SLOW_THRESHOLD_ADAPTATION, SPIKE_ADAPTATION, THRESHOLD_ADAPTATION
 from ssnbrian.models.library import ADAPTATION, NEURONS, NOISE
 from ssnbrian.models.neurons.integrate_and_fire import EXPONENTIAL_IF, LEAKY
 from ssnbrian.models.neurons.lif import LIF
@@ -33,9 +33,13 @@ pytestmark = pytest.mark.xdist_group("membranes")
 MODELS = {
     **{model.name: model for model in NEURONS},
     "spike_adaptation": LEAKY + SPIKE_ADAPTATION,
+    "threshold_adaptation": LEAKY + THRESHOLD_ADAPTATION,
+    "slow_threshold_adaptation": LEAKY + THRESHOLD_ADAPTATION + SLOW_THRESHOLD_ADAPTATION,
     "white_noise": LEAKY + WHITE_NOISE,
     "exponential_if_with_white_noise": EXPONENTIAL_IF + WHITE_NOISE,
 }
+#: Populations that start from rest.
+LEAKY_ONES = ("spike_adaptation", "threshold_adaptation", "slow_threshold_adaptation", "white_noise")
 NOISY_NEURONS = 100
 
 
@@ -59,7 +63,7 @@ def simulated(cache, drives, duration, parameters=None, initial=None, target="cp
     given = {name: Constant(one) if np.isscalar(one) else one for name, one in drives.items()}
     states = {}
     for one in circuit.populations:
-        if one.name in ("spike_adaptation", "white_noise"):
+        if one.name in LEAKY_ONES:
             states[f"{one.name}.v"] = one.parameters["rest"].si * volt
         else:
             states |= convergence.starts(one, 0)[1]
@@ -125,6 +129,13 @@ STEP, ROUNDING = 1e-4, 1e-7
 DRIVEN_SECONDS, ESCAPE_LEVEL, ADAPTING_LEVEL = 0.06, 1000.0, 2500.0
 DRIVEN_PARAMETERS = {
     "spike_adaptation": {"adaptation_step": "10 mV", "tau_adaptation": "30 ms"},
+    "threshold_adaptation": {"threshold_area": "90 mV*ms", "tau_threshold": "30 ms"},
+    "slow_threshold_adaptation": {
+        "threshold_area": "90 mV*ms",
+        "tau_threshold": "30 ms",
+        "slow_threshold_area": "400 mV*ms",
+        "tau_slow_threshold": "200 ms",
+    },
     "lif_escape_noise": {"escape_rate": "1000 Hz", "escape_width": "8 mV"},
     "white_noise": {"sigma": "60 mV/sqrt(s)", "tau": "2 ms", "threshold": "1000 mV"},
 }
@@ -133,7 +144,7 @@ DRIVEN_PARAMETERS = {
 @pytest.fixture(scope="module")
 def driven(build_cache):
     levels = {name: one.firing for name, one in convergence.MEMBRANES.items()}
-    levels |= {"lif_escape_noise": ESCAPE_LEVEL, "spike_adaptation": ADAPTING_LEVEL}
+    levels |= {"lif_escape_noise": ESCAPE_LEVEL, **dict.fromkeys(LEAKY_ONES[:3], ADAPTING_LEVEL)}
     return {
         target: simulated(build_cache, levels, DRIVEN_SECONDS, DRIVEN_PARAMETERS, target=target)
         for target in ("cpp", "numpy")
@@ -215,6 +226,31 @@ def adapts_along_the_closed_form(recording, name):
     assert np.all(np.array(late) < STEP + ROUNDING), late
 
 
+def meets_its_rising_threshold(recording, name):
+    """Each interval from the simulated spike before it, as for the current; one or two rises of the threshold."""
+    p = si(name, DRIVEN_PARAMETERS[name])
+    areas = {p.tau_threshold: p.threshold_area}
+    if name == "slow_threshold_adaptation":
+        areas[p.tau_slow_threshold] = p.slow_threshold_area
+    rises, start, late = dict.fromkeys(areas, 0.0), 0.0, []
+    found = spikes_of(recording, name)
+    assert len(found) >= 4
+    for spike in found[:4]:
+
+        def below(t):
+            raised = p.threshold + sum(rise * np.exp(-t / tau) for tau, rise in rises.items())
+            return raised - p.rest - ADAPTING_LEVEL / 1000 * p.tau * (1 - np.exp(-t / p.tau))
+
+        late.append(spike - start - brentq(below, 0, 0.1, xtol=1e-14))
+        # The refractory period begins with the step of the spike, at the end of which the threshold jumps.
+        pause = p.refractory_period - STEP
+        for tau, area in areas.items():
+            rises[tau] = (rises[tau] * np.exp(-(spike - start) / tau) + area / tau) * np.exp(-pause / tau)
+        start = spike + pause
+    assert np.all(np.array(late) > -ROUNDING), late
+    assert np.all(np.array(late) < STEP + ROUNDING), late
+
+
 def has_the_stationary_deviation(recording, name):
     p = si(name, DRIVEN_PARAMETERS[name])
     assert_deviation(recording.variables[f"{name}.v"], p.rest, p.sigma, p.tau)
@@ -234,6 +270,8 @@ ANSWERS = {
     **dict.fromkeys(("adex", "izhikevich", "hodgkin_huxley"), fires_when_the_oracle_does),
     "lif_escape_noise": escapes_with_its_survivor_function,
     "spike_adaptation": adapts_along_the_closed_form,
+    "threshold_adaptation": meets_its_rising_threshold,
+    "slow_threshold_adaptation": meets_its_rising_threshold,
     "white_noise": has_the_stationary_deviation,
 }
 
