@@ -67,7 +67,7 @@ def _escape_form(model: NeuronModel) -> EscapeForm:
     known = {one.name: sympy.Symbol(one.name) for one in model.parameters}
     states = {one: sympy.Symbol(one) for one in (model.membrane, *equations)}
     v, *raises = states.values()
-    rest, tau = _leak(membrane, {**known, **states, **_INPUTS}, v)
+    rest, tau = _leak(membrane, known, states)
     logarithm, width = _exponential(read(hazard.expression or "", {**known, **states}, "hazard"), v, raises)
     jumps = _jumps(model, {**known, **states}, states)
     adaptation = tuple(
@@ -79,15 +79,16 @@ def _escape_form(model: NeuronModel) -> EscapeForm:
 _INPUTS = {name: sympy.Symbol(name) for name in ("mu_ext", "mu_synaptic")}
 
 
-def _leak(membrane: Equation, names: Mapping[str, sympy.Expr], v: sympy.Symbol) -> tuple[sympy.Expr, sympy.Expr]:
+def _leak(
+    membrane: Equation, known: Mapping[str, sympy.Symbol], states: Mapping[str, sympy.Symbol]
+) -> tuple[sympy.Expr, sympy.Expr]:
     """Resting potential and time constant of dv/dt = (rest - v)/tau + mu_ext + mu_synaptic."""
-    slope = sympy.expand(read(membrane.expression or "", names, "membrane"))
-    inputs = list(_INPUTS.values())
+    v, inputs, parameters = states[membrane.name], list(_INPUTS.values()), known.values()
+    slope = sympy.expand(read(membrane.expression or "", {**known, **states, **_INPUTS}, "membrane"))
     if not slope.is_polynomial(v, *inputs) or any(sympy.simplify(slope.diff(one)) != 1 for one in inputs):
         raise _OtherError
     leak = sympy.simplify(slope.diff(v))
-    others = set(names.values()) & slope.free_symbols - {v, *inputs}
-    if leak == 0 or leak.has(v, *inputs) or any(one.is_Symbol and slope.diff(one).has(*inputs) for one in others):
+    if leak == 0 or leak.has(v, *inputs) or not slope.free_symbols <= {v, *inputs, *parameters}:
         raise _OtherError
     tau = sympy.simplify(-1 / leak)
     return sympy.simplify(slope.subs(dict.fromkeys((v, *inputs), 0)) * tau), tau

@@ -6,7 +6,7 @@ import json
 import numpy as np
 import pytest
 from ssnbrian.analysis.mesoscopic import drive_in_steps, mesoscopic_refusal, network_of, network_rates, simulate
-from ssnbrian.models.adaptation import THRESHOLD_ADAPTATION
+from ssnbrian.models.adaptation import SPIKE_ADAPTATION, THRESHOLD_ADAPTATION
 from ssnbrian.models.circuits.finite_size import column
 from ssnbrian.models.library import CIRCUITS, find_circuit
 from ssnbrian.models.neurons.integrate_and_fire import ESCAPE_NOISE
@@ -19,6 +19,11 @@ from ssnbrian.cli.main import main
 pytestmark = pytest.mark.xdist_group("mesoscopic")
 #: Hz, of the public simulation of Schwalger, Deger, Gerstner 2017 at full size.
 COLUMN_RATES = (0.971, 2.858, 4.680, 5.658, 8.147, 9.038, 0.991, 7.542)
+
+_RISING = ESCAPE_NOISE + THRESHOLD_ADAPTATION
+RISE_IN_MEMBRANE = dataclasses.replace(
+    _RISING, name="other", equations=_RISING.equations.replace("mu_ext", "mu_ext - threshold_rise/tau")
+)
 
 
 def circuit(neuron=ESCAPE_NOISE, synapse=EXPONENTIAL, **parameters):
@@ -64,6 +69,8 @@ def test_a_rising_threshold_is_adaptation():
         (circuit(synapse=DELTA + DEPRESSION), "plastic or conductances"),
         (circuit(delay_high="3 ms"), "delays between 0 and 3 ms"),
         (circuit(dataclasses.replace(ESCAPE_NOISE, name="other", reset="v -= 10*mV")), "are not leaky integrate"),
+        (circuit(ESCAPE_NOISE + SPIKE_ADAPTATION), "are not leaky integrate"),
+        (circuit(RISE_IN_MEMBRANE), "are not leaky integrate"),
         (find_circuit("supersaturating"), "are not leaky integrate-and-fire"),
     ],
 )
