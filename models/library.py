@@ -9,13 +9,16 @@ from ssnbrian.models.adaptation import SLOW_THRESHOLD_ADAPTATION, SPIKE_ADAPTATI
 from ssnbrian.models.circuits.adaptation import adex_ei
 from ssnbrian.models.circuits.conductance import conductance_ei
 from ssnbrian.models.circuits.finite_size import (
+    bistable_escape,
     column,
     escape_ei,
     escape_ei_adapting,
+    escape_ei_sparse,
     escape_lif,
     winner_take_all,
     winner_take_all_adapting,
 )
+from ssnbrian.models.circuits.markov import conductance, kicks, kicks_regular, kicks_synchronous
 from ssnbrian.models.circuits.short_term_plasticity import (
     depression_ei,
     dynamic_microcircuit,
@@ -32,6 +35,7 @@ from ssnbrian.models.neurons.integrate_and_fire import (
     LEAKY,
     QUADRATIC_IF,
 )
+from ssnbrian.models.neurons.kicks import INTEGER_KICKS, KICK_CONDUCTANCE
 from ssnbrian.models.neurons.lif import LIF, LIF_REFRACTORY
 from ssnbrian.models.noise import WHITE_NOISE
 from ssnbrian.models.papers import ekelmans2023
@@ -44,6 +48,12 @@ from ssnbrian.models.plasticity.short_term import (
 from ssnbrian.models.plasticity.spike_timing import HEBBIAN, PAIR_STDP, TRIPLET_STDP
 from ssnbrian.models.synapses.conductance import CONDUCTANCE_EXCITATORY, CONDUCTANCE_INHIBITORY, NMDA
 from ssnbrian.models.synapses.current import ALPHA, DELTA, EXPONENTIAL
+from ssnbrian.models.synapses.kicks import (
+    PENDING_CONDUCTANCE,
+    PENDING_CONDUCTANCE_INHIBITORY,
+    PENDING_KICKS,
+    PENDING_KICKS_INHIBITORY,
+)
 
 from ssnbrian.circuit import Adaptation, Circuit, InvalidInputError, Noise, Plasticity, TemplateLibrary
 from ssnbrian.circuit import load_circuit as read_circuit
@@ -67,10 +77,16 @@ CIRCUITS: Mapping[str, Callable[[], Circuit]] = {
         stochastic_resonance,
         escape_lif,
         escape_ei,
+        escape_ei_sparse,
         escape_ei_adapting,
         winner_take_all,
         winner_take_all_adapting,
+        bistable_escape,
         column,
+        kicks,
+        kicks_regular,
+        kicks_synchronous,
+        conductance,
     )
 }
 NEURONS = (
@@ -83,8 +99,21 @@ NEURONS = (
     ADEX,
     IZHIKEVICH,
     HODGKIN_HUXLEY,
+    INTEGER_KICKS,
+    KICK_CONDUCTANCE,
 )
-SYNAPSES = (DELTA, EXPONENTIAL, ALPHA, CONDUCTANCE_EXCITATORY, CONDUCTANCE_INHIBITORY, NMDA)
+SYNAPSES = (
+    DELTA,
+    EXPONENTIAL,
+    ALPHA,
+    CONDUCTANCE_EXCITATORY,
+    CONDUCTANCE_INHIBITORY,
+    NMDA,
+    PENDING_KICKS,
+    PENDING_KICKS_INHIBITORY,
+    PENDING_CONDUCTANCE,
+    PENDING_CONDUCTANCE_INHIBITORY,
+)
 #: Parts that are joined to a neuron (adaptation, noise) or to a synapse (plasticity).
 ADAPTATION: Mapping[str, Adaptation] = {
     part.name: part for part in (SPIKE_ADAPTATION, THRESHOLD_ADAPTATION, SLOW_THRESHOLD_ADAPTATION)

@@ -90,6 +90,8 @@ def _hodgkin_huxley(y: Values, mu: float, p: SimpleNamespace) -> list[float]:
     return [-current / p.capacitance + mu, *gates]
 
 
+#: Neurons that follow equations between their spikes; the others collect kicks at random.
+WITH_A_COURSE = [model for model in NEURONS if "poisson(" not in model.equations and "randn(" not in model.equations]
 MEMBRANES: Mapping[str, Membrane] = {
     "lif_white_noise": Membrane(_leak(lambda p: 0.0), lambda p: [0.0], 40, 80, spread=0.5),
     "lif_white_noise_refractory": Membrane(_leak(lambda p: 0.0), lambda p: [0.0], 40, 80, refractory=True, spread=0.5),
@@ -240,8 +242,8 @@ def changing(level: float) -> Drive:
 
 
 def library_membranes(noise: bool = False) -> Circuit:
-    """Every membrane of the library as a population; with ``noise`` also the step that noise needs, at amplitude 0."""
-    models = [*NEURONS, *(m + NOISE["white_noise"] for m in NEURONS if noise and m.method == "rk4")]
+    """Every membrane of ``WITH_A_COURSE``; with ``noise`` also the step that noise needs, at amplitude 0."""
+    models = [*WITH_A_COURSE, *(m + NOISE["white_noise"] for m in NEURONS if noise and m.method == "rk4")]
     return Circuit("membranes", tuple(noiseless(Population(m.name, NEURONS_PER_POPULATION, m)) for m in models))
 
 

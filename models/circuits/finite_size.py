@@ -1,5 +1,7 @@
 """Networks of escape-noise neurons behind the finite-size population models, with published parameters.
 
+Where all pairs are connected, neurons receive their own spikes too, as in the population models.
+
 A mean input mu in mV is a drive of mu/tau in mV/s; the potentials are relative to the reset. The hazard is tested at
 the end of every step, so that without a refractory period rates err in the second order of dt. The refractory period
 begins with the step of its spike: at dt it is shorter by dt.
@@ -27,6 +29,7 @@ from ssnbrian.circuit import (
     Population,
     Projection,
 )
+from ssnbrian.circuit.transforms import fully_connected
 
 SOURCE = "Schwalger, Deger, Gerstner 2017, PLoS Comput Biol 13"
 MICROCIRCUIT = "Potjans, Diesmann 2014, Cereb Cortex 24"
@@ -69,6 +72,7 @@ def escape_lif() -> Circuit:
 
 
 def _excitatory_inhibitory(name: str, neuron: NeuronModel, given: Mapping[str, Any], description: str) -> Circuit:
+    """800 E and 200 I neurons connected with probability 0.2; E synapses of 0.3 mV, I synapses of -1.5 mV."""
     parameters = {**_RECURRENT, **given}
     populations = (
         Population("E", 800, neuron, "excitatory", parameters),
@@ -84,22 +88,38 @@ def _excitatory_inhibitory(name: str, neuron: NeuronModel, given: Mapping[str, A
 
 
 def escape_ei() -> Circuit:
-    """800 E and 200 I neurons with escape noise, connected with probability 0.2, at mu = 24 mV; see :data:`STEP`."""
-    return _excitatory_inhibitory("escape_ei", ESCAPE_NOISE, {}, "E-I network of LIF neurons with escape noise")
+    """800 E and 200 I neurons with escape noise, all to all, at mu = 24 mV; see :data:`STEP`.
+
+    The mean inputs are those of the published connections, :func:`escape_ei_sparse`; with every pair connected the
+    population model leaves nothing out but the fluctuations of single ages.
+    """
+    text = "E-I network of LIF neurons with escape noise, all to all"
+    return fully_connected(_excitatory_inhibitory("escape_ei", ESCAPE_NOISE, {}, text))
+
+
+def escape_ei_sparse() -> Circuit:
+    """The network of :func:`escape_ei` with connections of probability 0.2, as published.
+
+    Neurons of one population then receive different spikes: they fire some 3 % more than in the population model.
+    """
+    text = "E-I network of LIF neurons with escape noise, connected with probability 0.2"
+    return _excitatory_inhibitory("escape_ei_sparse", ESCAPE_NOISE, {}, text)
 
 
 def escape_ei_adapting() -> Circuit:
     """The network of :func:`escape_ei` with a threshold that adapts with time constants of 100 ms and 1 s."""
-    return _excitatory_inhibitory(
-        "escape_ei_adapting",
-        ESCAPE_NOISE + THRESHOLD_ADAPTATION + SLOW_THRESHOLD_ADAPTATION,
-        {
-            "tau_threshold": "100 ms",
-            "threshold_area": "1000 mV*ms",
-            "tau_slow_threshold": "1000 ms",
-            "slow_threshold_area": "1000 mV*ms",
-        },
-        "E-I network of LIF neurons with escape noise and adapting thresholds",
+    return fully_connected(
+        _excitatory_inhibitory(
+            "escape_ei_adapting",
+            ESCAPE_NOISE + THRESHOLD_ADAPTATION + SLOW_THRESHOLD_ADAPTATION,
+            {
+                "tau_threshold": "100 ms",
+                "threshold_area": "1000 mV*ms",
+                "tau_slow_threshold": "1000 ms",
+                "slow_threshold_area": "1000 mV*ms",
+            },
+            "E-I network of LIF neurons with escape noise and adapting thresholds, all to all",
+        )
     )
 
 
@@ -114,7 +134,7 @@ def _competition(
     inhibitory = Population("I", 200, ESCAPE_NOISE, "inhibitory", _RECURRENT)
     pairs = [(one, one) for one in (first, second, inhibitory)]
     pairs += [pair for one in (first, second) for pair in ((one, inhibitory), (inhibitory, one))]
-    projections = tuple(_projection(one, other.name, weights[one.kind], AllToAll()) for one, other in pairs)
+    projections = tuple(_projection(one, other.name, weights[one.kind], AllToAll(True)) for one, other in pairs)
     drive = Constant(mu / _TAU, duration=30)
     return Circuit(name, (first, second, inhibitory), projections, drive, 36 / mu, text, SOURCE)
 
@@ -133,6 +153,28 @@ def winner_take_all_adapting() -> Circuit:
     weights = {"excitatory": 0.096, "inhibitory": 0.384}
     neuron = ESCAPE_NOISE + SLOW_THRESHOLD_ADAPTATION
     return _competition("winner_take_all_adapting", neuron, given, weights, 36.5, text)
+
+
+def bistable_escape() -> Circuit:
+    """80 E and 20 I neurons, all to all, with a silent and an active state between which the activity hops.
+
+    The stationary theory has states at 3.1 (E) and 2.5 Hz (I) and at 39 and 25 Hz, and a saddle at 7.2 and 4.4 Hz.
+    Excitation is slower than inhibition (10 against 5 ms), without which the active state is not stable.
+    :func:`~ssnbrian.circuit.transforms.resized` keeps J, and so the states. Parameters of this package.
+    """
+    text = "a silent and an active state of an E-I network, between which finite-size noise makes the activity hop"
+    populations = tuple(
+        Population(name, size, ESCAPE_NOISE, kind, _RECURRENT)
+        for name, size, kind in (("E", 80, "excitatory"), ("I", 20, "inhibitory"))
+    )
+    weights = {("E", "E"): 0.6, ("I", "E"): 1.5, ("E", "I"): 0.375, ("I", "I"): 1.0}  # mV, source and target
+    decays = {"E": "10 ms", "I": "5 ms"}
+    projections = tuple(
+        Projection(source, target, f"{weight!r} mV", AllToAll(True), EXPONENTIAL, _synapses(decays[source], "1 ms"))
+        for (source, target), weight in weights.items()
+    )
+    drive = Constant(11 / _TAU, duration=30)
+    return Circuit("bistable_escape", populations, projections, drive, 1.0, text)
 
 
 #: Populations of the column: size, mean input (mV) and stationary rate (Hz), simulated at full size (1.5 s, dt 0.1 ms,
@@ -160,6 +202,8 @@ PROBABILITIES = (
     (0.0156, 0.0066, 0.0211, 0.0166, 0.0572, 0.0197, 0.0396, 0.2252),
     (0.0364, 0.001, 0.0034, 0.0005, 0.0277, 0.008, 0.0658, 0.1443),
 )
+#: Thalamic relay neurons and the probabilities with which they connect to the layers that they reach.
+THALAMIC_NEURONS, THALAMIC_PROBABILITIES = 902, {"L4E": 0.0983, "L4I": 0.0619, "L6E": 0.0512, "L6I": 0.0196}
 _JUMP = 87.8 * 0.5 / 250  # mV: 87.8 pA for 0.5 ms on 250 pF
 _COLUMN_TAU = 0.010  # s
 
@@ -200,6 +244,16 @@ def column(scale: float = 1.0) -> Circuit:
     name = "column" if scale == 1 else f"column {scale:g}"
     drive = Constant(0, duration=2)
     return Circuit(name, tuple(populations), tuple(projections), drive, 1.0, description, f"{MICROCIRCUIT}; {SOURCE}")
+
+
+def thalamic_input(rate: float) -> dict[str, float]:
+    """Mean input (mV/s) of the populations of :func:`column` from thalamic neurons that fire at ``rate`` (Hz).
+
+    Probability times 902 neurons times the excitatory jump times the rate; 0 for the layers that they do not reach. A
+    mean needs no scaling of the column.
+    """
+    reached = {name: one * THALAMIC_NEURONS * _JUMP * rate for name, one in THALAMIC_PROBABILITIES.items()}
+    return {name: reached.get(name, 0.0) for name in COLUMN}
 
 
 def _layer(name: str, size: int, rest: float) -> Population:

@@ -7,6 +7,7 @@ from ssnbrian.circuit.errors import InvalidInputError, SsnbrianError, UnitError
 from ssnbrian.circuit.recording import Recording
 from ssnbrian.circuit.templates import (
     AllToAll,
+    Annealed,
     Bernoulli,
     FixedInDegree,
     NeuronModel,
@@ -19,6 +20,7 @@ from ssnbrian.circuit.units import Value, parse_value
 __all__ = [
     "Adaptation",
     "AllToAll",
+    "Annealed",
     "Bernoulli",
     "Cell",
     "Circuit",

@@ -27,7 +27,8 @@ def _population_lines(population: Population) -> list[str]:
 def _projection_line(circuit: Circuit, projection: Projection) -> str:
     in_degree, total = circuit.in_degree(projection), circuit.weight_total(projection).to("mV")
     extras = "".join(f", {name} {value}" for name, value in projection.parameters.items())
-    rule = type(projection.rule).__name__
+    probability = getattr(projection.rule, "probability", None)
+    rule = type(projection.rule).__name__ + ("" if probability is None else f" {probability:g}")
     return (
         f"  {projection.name:<8} {projection.synapse.name:<12} K {in_degree:<8g} j {projection.weight.to('mV'):<12.6g} "
         f"J {total:<10.6g} {rule}{extras}"

@@ -1,4 +1,8 @@
-"""Every value of a circuit by the name that a user gives it: ``E.tau``, ``X1.rate``, ``E->E.weight``, ``J.EE``."""
+"""Every value of a circuit by the name that a user gives it: ``E.tau``, ``X1.rate``, ``E->E.weight``, ``J.EE``.
+
+The probability with which a spike reaches a target, ``I->E.probability``, is one of them; that of a ``Bernoulli`` rule,
+which makes the synapses before the run, is not.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +14,7 @@ from typing import Any
 
 from ssnbrian.circuit.circuit import Circuit
 from ssnbrian.circuit.errors import InvalidInputError
+from ssnbrian.circuit.templates import Annealed
 from ssnbrian.circuit.units import Value, value_of
 
 
@@ -19,7 +24,7 @@ class Change:
 
     Attributes
     ----------
-    what : 'population', 'input', 'weight' or 'synapse', what the value belongs to.
+    what : 'population', 'input', 'weight', 'synapse' or 'rule', what the value belongs to.
     unit : in which it is declared.
     apply : (circuit, value with its unit) -> the circuit with that value.
     """
@@ -43,6 +48,9 @@ def changes(circuit: Circuit) -> dict[str, Change]:
         table[f"{projection.name}.weight"] = Change("weight", "mV", partial(_with_weight, projection.name, False))
         total = f"J.{projection.target}{projection.source}"
         table[total] = Change("weight", "mV", partial(_with_weight, projection.name, True))
+        if isinstance(projection.rule, Annealed):
+            apply = partial(_with_probability, projection.name)
+            table[f"{projection.name}.probability"] = Change("rule", "1", apply)
         units = {parameter.name: parameter.unit for parameter in projection.synapse.parameters}
         for name in projection.parameters:
             apply = partial(_with_parameter, "projections", projection.name, name)
@@ -63,6 +71,12 @@ def _with_parameter(field: str, owner: str, name: str, circuit: Circuit, value: 
 
 def _with_rate(owner: str, circuit: Circuit, value: Any) -> Circuit:
     return _replaced(circuit, "inputs", owner, lambda one: dataclasses.replace(one, rate=value))
+
+
+def _with_probability(owner: str, circuit: Circuit, value: Any) -> Circuit:
+    """Another probability with the same weight of a synapse."""
+    rule = Annealed(value_of(value, "1", f"{owner}.probability").si)
+    return _replaced(circuit, "projections", owner, lambda one: dataclasses.replace(one, rule=rule))
 
 
 def _with_weight(owner: str, of_all: bool, circuit: Circuit, value: Any) -> Circuit:

@@ -11,8 +11,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ssnbrian.circuit.drive import Drive
+from ssnbrian.circuit.equations import parse_statements
 from ssnbrian.circuit.errors import InvalidInputError, nearest
 from ssnbrian.circuit.templates import (
+    Annealed,
     ConnectionRule,
     FixedInDegree,
     NeuronModel,
@@ -141,6 +143,20 @@ class Projection:
         if {"delay_low", "delay_high"} <= set(values) and values["delay_low"].si > values["delay_high"].si:
             raise InvalidInputError(f"{self.name}: delay_low must not exceed delay_high")
         object.__setattr__(self, "parameters", values)
+        if isinstance(self.rule, Annealed):
+            self._check_annealed()
+
+    def _check_annealed(self) -> None:
+        """Refuse a synapse that persists from spike to spike, or that does more than to add."""
+        model = self.synapse
+        statements = parse_statements(model.on_pre, f"synapse model {model.name}, on_pre")
+        other = next((one.line for one in statements if one.operator not in ("+=", "-=")), None)
+        if model.equations or model.on_post or other:
+            why = f"'{other}' does not add" if other else "it has variables of its own"
+            raise InvalidInputError(
+                f"projection {self.name}: the rule 'annealed' draws targets anew at every spike, so a synapse can only "
+                f"add to its target; {model.name} does more: {why}. Take another rule or a synapse without plasticity"
+            )
 
     @property
     def name(self) -> str:

@@ -249,7 +249,10 @@ def _with_plasticity(synapse: SynapseModel, part: Plasticity) -> SynapseModel:
     parameters = _joined_parameters(synapse, part)
     transmission, count = re.subn(r"\bweight\b", f"(weight*({part.efficacy}))", synapse.on_pre)
     if not count:
-        raise InvalidInputError(f"{_described(part)} does not fit synapse {synapse.name}, which has no weight")
+        raise InvalidInputError(
+            f"{_described(part)} does not fit synapse {synapse.name}: its on_pre has no weight that could change from "
+            f"spike to spike"
+        )
     return dataclasses.replace(
         synapse,
         **_named(synapse, part),

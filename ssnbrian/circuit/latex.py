@@ -39,6 +39,7 @@ DEFINITIONS = {
     "exprel": r"\mathrm{exprel}(x) = \frac{\exp\left(x\right) - 1}{x}",
     "rand": r"\mathrm{rand}() \sim \mathrm{Uniform}(0, 1)",
     "randn": r"\mathrm{randn}() \sim \mathrm{Normal}(0, 1)",
+    "poisson": r"\mathrm{poisson}(m) \sim \mathrm{Poisson\ with\ mean}\ m",
     "int": r"\mathbf{1}\left(A\right) = 1\ \mathrm{if}\ A,\ \mathrm{else}\ 0",
 }
 # Binding of an expression: how it must be bracketed as a part of another one.

@@ -154,13 +154,14 @@ def _check_synapse(model: SynapseModel, target: Mapping[str, Symbol], name: str,
     parameters = parameter_symbols(model.parameters)
     check_parameter_names(model.parameters, name)
     check_declarations(equations, {*parameters, *TAKEN_IN_SYNAPSES}, SYNAPSE_FLAGS, where)
-    check_declarations(added, parameters, NEURON_FLAGS, where_target)
+    check_declarations(added, {*parameters, "weight"}, NEURON_FLAGS, where_target)
     own = {"weight": Symbol(VOLT, constant=True), **parameters, **variable_symbols(equations, where)}
     _check_clashes(own, target, name)
     in_target = variable_symbols(added, where_target)
     _check_membrane_in_target(added, target, where_target)
     membrane = {} if target else {"v": Symbol(VOLT)}
-    neuron = {**membrane, **target, **clock_symbols(), **parameters, **in_target}
+    weight = {"weight": own["weight"]}
+    neuron = {**membrane, **target, **clock_symbols(), **parameters, **weight, **in_target}
     check_right_sides(added, Scope(neuron, () if target else open_endings), where_target)
     _check_current(model, in_target, name)
     reached = {**target, **in_target}

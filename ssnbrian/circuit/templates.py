@@ -184,7 +184,8 @@ class SynapseModel:
     Each presynaptic spike adds ``weight`` (signed, in mV) in total to the time integral of the target's input, for
     conductances as long as the membrane is at their reference potential. ``on_pre`` acts on the target and may use
     ``weight`` and the parameters. Where ``current`` is given it is the name of a variable, declared by
-    ``target_equations``, that adds to ``mu_synaptic``; ``target_equations`` may use the target's membrane, ``v``.
+    ``target_equations``, that adds to ``mu_synaptic``; ``target_equations`` may use the target's membrane, ``v``, and
+    ``weight``, for instance where ``on_pre`` counts spikes and the weight is what each of them does.
     ``equations`` are those of each synapse's own variables, which start from ``initial``; ``on_post`` acts at the
     target's spikes. ``delay`` is the Brian2 expression of each synapse's delay, or None for no delay.
     """
@@ -243,6 +244,12 @@ class FixedInDegree:
         return FixedInDegree(int(probability * source_size * (1 + 1e-12)))
 
 
+def _checked_probability(given: Any) -> float:
+    if isinstance(given, bool) or not isinstance(given, Real) or not 0 <= float(given) <= 1:
+        raise InvalidInputError(f"connection probability: expected a number from 0 to 1, got {given}")
+    return float(given)
+
+
 @dataclass(frozen=True)
 class Bernoulli:
     """Every ordered pair is connected independently with ``probability``; no neuron connects to itself."""
@@ -250,9 +257,7 @@ class Bernoulli:
     probability: float
 
     def __post_init__(self) -> None:
-        if not isinstance(self.probability, Real) or not 0 <= self.probability <= 1:
-            raise InvalidInputError(f"connection probability: expected a number from 0 to 1, got {self.probability}")
-        object.__setattr__(self, "probability", float(self.probability))
+        object.__setattr__(self, "probability", _checked_probability(self.probability))
 
     def mean_in_degree(self, source_size: int, recurrent: bool) -> float:
         """Mean number of synapses per target neuron."""
@@ -261,16 +266,43 @@ class Bernoulli:
 
 @dataclass(frozen=True)
 class AllToAll:
-    """Every source connects to every target; no neuron connects to itself."""
+    """Every source connects to every target; with ``autapses`` a neuron of a recurrent projection also to itself."""
+
+    autapses: bool = False
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.autapses, bool):
+            raise InvalidInputError(f"autapses: expected true or false, got {self.autapses}")
 
     def mean_in_degree(self, source_size: int, recurrent: bool) -> float:
         """Mean number of synapses per target neuron."""
-        return float(source_size - recurrent)
+        return float(source_size - (recurrent and not self.autapses))
 
 
-ConnectionRule = FixedInDegree | Bernoulli | AllToAll
+@dataclass(frozen=True)
+class Annealed:
+    """At every spike the targets are drawn anew: each target neuron is reached independently with ``probability``.
+
+    In a recurrent projection the neuron that spiked is one of the targets like every other. What a spike does must
+    only add to variables of its targets; a synapse with a state of its own, such as a plastic one, is refused, because
+    there is no synapse that would persist. A delay belongs to the pair of neurons and stays. Of n spikes of the source
+    in one step a binomial number reaches a target, and those that reach different targets are independent.
+    """
+
+    probability: float
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "probability", _checked_probability(self.probability))
+
+    def mean_in_degree(self, source_size: int, recurrent: bool) -> float:
+        """Mean number of the sources whose spike a target neuron receives when each spikes once."""
+        return self.probability * source_size
+
+
+ConnectionRule = FixedInDegree | Bernoulli | AllToAll | Annealed
 CONNECTION_RULES: dict[str, type] = {
     "fixed_in_degree": FixedInDegree,
     "bernoulli": Bernoulli,
     "all_to_all": AllToAll,
+    "annealed": Annealed,
 }

@@ -21,6 +21,7 @@ from ssnbrian.circuit.errors import InvalidInputError, nearest
 from ssnbrian.circuit.templates import (
     CONNECTION_RULES,
     AllToAll,
+    Annealed,
     Bernoulli,
     ConnectionRule,
     FixedInDegree,
@@ -104,8 +105,10 @@ def _rule_lines(rule: ConnectionRule) -> Iterator[str]:
             yield value_line("rule", name)
     if isinstance(rule, FixedInDegree):
         yield value_line("in_degree", rule.in_degree)
-    if isinstance(rule, Bernoulli):
+    if isinstance(rule, Bernoulli | Annealed):
         yield value_line("probability", rule.probability)
+    if isinstance(rule, AllToAll) and rule.autapses:
+        yield value_line("autapses", rule.autapses)
 
 
 def _template_lines(kind: str, model: NeuronModel | SynapseModel, texts: tuple[str, ...]) -> Iterator[str]:
@@ -275,9 +278,10 @@ def _read_rule(reader: TableReader) -> ConnectionRule:
     kind = _pick(name, CONNECTION_RULES, reader.where, "connection rule")
     if kind is FixedInDegree:
         return FixedInDegree(reader.take("in_degree", int))
-    if kind is Bernoulli:
-        return Bernoulli(reader.take("probability", (int, float)))
-    return AllToAll()
+    if kind is AllToAll:
+        return AllToAll(reader.take("autapses", bool, False))
+    probability = reader.take("probability", (int, float))
+    return Annealed(probability) if kind is Annealed else Bernoulli(probability)
 
 
 def _read_projection(

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 from ssnbrian.circuit.circuit import Circuit, InputPopulation, Projection
 from ssnbrian.circuit.errors import InvalidInputError
-from ssnbrian.circuit.templates import FixedInDegree, whole_number
+from ssnbrian.circuit.templates import AllToAll, FixedInDegree, whole_number
 from ssnbrian.circuit.units import Value
 
 
@@ -100,3 +100,21 @@ def _rescaled(circuit: Circuit, projection: Projection, sizes: Mapping[str, int]
         raise InvalidInputError(f"projection {projection.name}: nothing would be left of it with {size} sources")
     total = circuit.weight_total(projection)
     return dataclasses.replace(projection, rule=rule, weight=Value(factor * total.si / in_degree, total.dimension))
+
+
+def fully_connected(circuit: Circuit) -> Circuit:
+    """The circuit with all pairs connected, each neuron to itself too, and each neuron's total weight as it was.
+
+    Mean inputs stay as they are, and all neurons of a population receive the same spikes: what population models
+    assume of any circuit. Input populations stay as they are.
+    """
+
+    def connected(projection: Projection) -> Projection:
+        source, rule = circuit.source_of(projection), AllToAll(autapses=True)
+        if isinstance(source, InputPopulation):
+            return projection
+        total = circuit.weight_total(projection)
+        weight = Value(total.si / source.size, total.dimension)
+        return dataclasses.replace(projection, rule=rule, weight=weight)
+
+    return circuit.replace(projections=tuple(connected(one) for one in circuit.projections))

@@ -151,7 +151,7 @@ def change(circuit: Circuit, setting: str) -> Circuit:
     known = changes(circuit)
     if name == "ratio":
         raise InvalidInputError("--set: the ratio has an option of its own, --ratio")
-    if name.rpartition(".")[2] in STRUCTURE:
+    if name not in known and name.rpartition(".")[2] in STRUCTURE:
         raise InvalidInputError(
             f"--set: '{name}' is part of the circuit's structure; write the circuit with "
             f"'ssnbrian show {circuit.name} --toml' and change it in the file"

@@ -46,9 +46,11 @@ class ConnectedPart:
         """
         i, j, recurrent = self.i, self.j, self.source == self.target
         if recurrent and np.any(i == j):
+            if self._is_complete() and not drop_self_connections and chosen in (None, AllToAll(autapses=True)):
+                return AllToAll(autapses=True)
             if not drop_self_connections:
                 raise InvalidInputError(
-                    f"{self.where}: neurons connect to themselves, which no rule allows; connect with "
+                    f"{self.where}: some neurons connect to themselves, which only all to all allows; connect with "
                     f"condition='i != j' or leave such synapses out by choices with drop_self_connections=True"
                 )
             i, j = i[i != j], j[i != j]
@@ -65,6 +67,11 @@ class ConnectedPart:
             f"{self.where}: in-degrees from {counts.min()} to {counts.max()} tell no rule; name it by choices with "
             f"rules={{'{self.name}': Bernoulli({counts.mean() / sources:.3g})}}"
         )
+
+    def _is_complete(self) -> bool:
+        """Whether every source connects to every target once, in a recurrent projection to itself too."""
+        pairs = self.source.size * self.target.size
+        return len(self.i) == pairs == len(np.unique(self.i * np.int64(self.target.stop) + self.j))
 
     def _check(self, rule: ConnectionRule, counts: np.ndarray, sources: int) -> None:
         """Raise where the synapses contradict a rule: exactly, or Bernoulli's by more than 5 standard deviations."""

@@ -16,8 +16,16 @@ from pathlib import Path
 from typing import Any
 
 import ssnbrian
-from ssnbrian.circuit import Circuit, InvalidInputError, NeuronModel, SsnbrianError, SynapseModel, circuit_to_toml
-from ssnbrian.circuit.templates import whole_number
+from ssnbrian.circuit import (
+    Annealed,
+    Circuit,
+    InvalidInputError,
+    NeuronModel,
+    SsnbrianError,
+    SynapseModel,
+    circuit_to_toml,
+)
+from ssnbrian.circuit.templates import ConnectionRule, whole_number
 from ssnbrian.engine.cache import BuildCache, BuildEntry
 from ssnbrian.engine.options import BuildOptions
 from ssnbrian.engine.processes import child_process
@@ -71,6 +79,11 @@ def _template(model: NeuronModel | SynapseModel) -> dict[str, Any]:
     return fields
 
 
+def _compiled_rule(rule: ConnectionRule) -> list[Any]:
+    """What of a connection rule is compiled; with which probability a spike reaches a target is said at each run."""
+    return [type(rule).__name__, {} if isinstance(rule, Annealed) else asdict(rule)]
+
+
 def structure_key(circuit: Circuit, options: BuildOptions) -> str:
     """Identity of what is compiled: templates, sizes, connection rules and recording, not parameter values.
 
@@ -78,7 +91,7 @@ def structure_key(circuit: Circuit, options: BuildOptions) -> str:
     """
     populations = [[one.name, one.size, _template(one.neuron)] for one in circuit.populations]
     projections = [
-        [one.name, type(one.rule).__name__, asdict(one.rule), _template(one.synapse)] for one in circuit.projections
+        [one.name, *_compiled_rule(one.rule), _template(one.synapse)] for one in circuit.projections
     ]
     inputs = [[one.name, one.size] for one in circuit.inputs]
     surroundings = [

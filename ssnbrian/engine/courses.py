@@ -7,6 +7,7 @@ from typing import Any
 
 from ssnbrian.circuit import Circuit, Course, Drive, InvalidInputError
 from ssnbrian.circuit.errors import nearest
+from ssnbrian.engine.names import weight_in_target
 
 
 def _checked(given: Any, unit: str, what: str, example: str) -> Drive:
@@ -45,7 +46,8 @@ def input_rate_courses(circuit: Circuit, given: Mapping[str, Any], step: float) 
 def weight_courses(circuit: Circuit, given: Mapping[str, Any]) -> dict[str, Drive]:
     """Course of the weight of one synapse (mV, magnitude) by projection, from ``E->E.weight`` or ``J.EE``.
 
-    Raises :class:`InvalidInputError` for an unknown name, a wrong unit or a projection given twice.
+    Raises :class:`InvalidInputError` for an unknown name, a wrong unit, a projection given twice, or a synapse whose
+    weight stands in the equations of its target.
     """
     known = {}
     for projection in circuit.projections:
@@ -59,6 +61,11 @@ def weight_courses(circuit: Circuit, given: Mapping[str, Any]) -> dict[str, Driv
         course = _checked(value, "mV", f"weights {name}", "Course([0, 5], [0.01, 0.02], 'mV')")
         if projection.name in courses:
             raise InvalidInputError(f"weights: two courses were given for {projection.name}")
+        if weight_in_target(projection.synapse):
+            raise InvalidInputError(
+                f"weights {name}: the weight of {projection.synapse.name} acts at the target after the spike, "
+                f"so it cannot follow a course; give it one value"
+            )
         if share == 0:
             raise InvalidInputError(f"weights {name}: J cannot be shared out over an in-degree of 0")
         courses[projection.name] = course.scaled(1 / share)

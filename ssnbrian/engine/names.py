@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
-from ssnbrian.circuit import Circuit, Projection, Value
+from ssnbrian.circuit import Annealed, Circuit, Projection, SynapseModel, Value
 from ssnbrian.circuit.composition import declared
+from ssnbrian.circuit.units import DIMENSIONLESS
 
 
 def group_name(population: str) -> str:
@@ -25,6 +26,11 @@ def rename(text: str, names: Mapping[str, str]) -> str:
     return re.sub(r"\b(\w+?)(_post|_pre)?\b", lambda m: names.get(m.group(1), m.group(1)) + (m.group(2) or ""), text)
 
 
+def weight_in_target(model: SynapseModel) -> bool:
+    """Whether the weight stands in the equations that a synapse brings into its target."""
+    return re.search(r"\bweight\b", model.target_equations) is not None
+
+
 def renamed_in_target(projection: Projection) -> dict[str, str]:
     """Names that a projection's synapse brings into its target, made unique per source."""
     model = projection.synapse
@@ -33,6 +39,7 @@ def renamed_in_target(projection: Projection) -> dict[str, str]:
     names = [
         *sorted(declared(model.target_equations)),
         *(p.name for p in model.parameters if re.search(rf"\b{p.name}\b", model.target_equations)),
+        *(["weight"] if weight_in_target(model) else []),
     ]
     return {name: f"{name}_from_{projection.source}" for name in names}
 
@@ -51,7 +58,11 @@ def shared_parameters(circuit: Circuit, changing_weights: Sequence[str] = ()) ->
         weight = Value(sign * projection.weight.si, projection.weight.dimension)
         if projection.name not in changing_weights:
             values[synapses_name(projection), "weight"] = weight
+        if isinstance(projection.rule, Annealed):
+            values[synapses_name(projection), "probability"] = Value(projection.rule.probability, DIMENSIONLESS)
         renamed = renamed_in_target(projection)
+        if "weight" in renamed:
+            values[group_name(projection.target), renamed["weight"]] = weight
         for name, value in projection.parameters.items():
             values[synapses_name(projection), name] = value
             if name in renamed:

@@ -10,13 +10,26 @@ from typing import Any
 
 import brian2
 
-from ssnbrian.circuit import AllToAll, Bernoulli, Circuit, FixedInDegree, InputPopulation, Population, Projection
+from ssnbrian.circuit import (
+    AllToAll,
+    Annealed,
+    Bernoulli,
+    Circuit,
+    FixedInDegree,
+    InputPopulation,
+    Population,
+    Projection,
+)
 from ssnbrian.circuit.composition import declared
+from ssnbrian.circuit.equations import parse_statements
 from ssnbrian.circuit.units import DIMENSIONLESS, parse_unit
 from ssnbrian.engine.crossing import Crossing, bridge_crossing, bridge_refusal, grid_crossing
 from ssnbrian.engine.names import group_name, rename, renamed_in_target, shared_parameters, synapses_name
 from ssnbrian.engine.options import BuildOptions
 from ssnbrian.engine.state_updaters import state_updater
+
+#: Name of the draw, in generated code, of whether a spike reaches a target.
+_REACHES = "spike_reaches_target"
 
 
 def brian_unit(unit: str) -> str:
@@ -42,6 +55,8 @@ def _synaptic_equations(incoming: list[Projection]) -> Iterator[str]:
             for parameter in projection.synapse.parameters:
                 if parameter.name in names:
                     yield f"{names[parameter.name]} : {brian_unit(parameter.unit)} (shared, constant)"
+            if "weight" in names:
+                yield f"{names['weight']} : volt (shared, constant)"
     total = " + ".join(currents) if currents else "0*volt/second"
     yield f"mu_synaptic = {total} : volt/second"
 
@@ -111,11 +126,21 @@ def connection_arguments(projection: Projection) -> dict[str, Any]:
         if recurrent:
             return {"i": f"k + int(k >= j) for k in sample(N_pre - 1, size={rule.in_degree})"}
         return {"i": f"k for k in sample(N_pre, size={rule.in_degree})"}
-    condition = "i != j" if recurrent else True
-    if isinstance(rule, Bernoulli):
-        return {"condition": condition, "p": rule.probability}
-    assert isinstance(rule, AllToAll)
-    return {"condition": condition}
+    if isinstance(rule, Annealed):
+        return {"condition": True}
+    if isinstance(rule, AllToAll):
+        return {"condition": "i != j" if recurrent and not rule.autapses else True}
+    assert isinstance(rule, Bernoulli)
+    return {"condition": "i != j" if recurrent else True, "p": rule.probability}
+
+
+def annealed(on_pre: str) -> str:
+    """The statements of a spike, which only add, as they act where a fresh draw says that it reaches the target."""
+    lines = [f"{_REACHES} = int(rand() < probability)"]
+    for one in parse_statements(on_pre, "on_pre"):
+        added = one.expression if one.expression.isalnum() else f"({one.expression})"
+        lines.append(f"{one.target} {one.operator} {added}*{_REACHES}")
+    return "\n".join(lines)
 
 
 def synapse_texts(projection: Projection, changing: bool = False) -> tuple[str, str, str]:
@@ -126,7 +151,10 @@ def synapse_texts(projection: Projection, changing: bool = False) -> tuple[str, 
     targets = {name: names[name] for name in declared(model.target_equations)}
     weight = "weight = weight_course(t) : volt (shared)" if changing else "weight : volt (shared, constant)"
     equations = [model.equations] if model.equations else []
-    return "\n".join([weight, *parameters, *equations]), rename(model.on_pre, targets), rename(model.on_post, targets)
+    on_pre = rename(model.on_pre, targets)
+    if isinstance(projection.rule, Annealed):
+        equations, on_pre = ["probability : 1 (shared, constant)"], annealed(on_pre)
+    return "\n".join([weight, *parameters, *equations]), on_pre, rename(model.on_post, targets)
 
 
 def _synapses(projection: Projection, groups: Mapping[str, Any], course: Any) -> Any:

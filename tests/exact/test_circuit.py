@@ -47,7 +47,13 @@ TIME = population().parameters["tau"].dimension
 
 @pytest.mark.parametrize(
     ("rule", "recurrent", "other"),
-    [(FixedInDegree(4), 4, 4), (Bernoulli(0.5), 4.5, 5), (AllToAll(), 9, 10), (FixedInDegree(0), 0, 0)],
+    [
+        (FixedInDegree(4), 4, 4),
+        (Bernoulli(0.5), 4.5, 5),
+        (AllToAll(), 9, 10),
+        (AllToAll(True), 10, 10),
+        (FixedInDegree(0), 0, 0),
+    ],
 )
 def test_in_degree_and_total_weight(rule, recurrent, other):
     own, cross = projection(rule=rule, weight="0.5 mV"), projection(target="I", rule=rule, weight="0.5 mV")

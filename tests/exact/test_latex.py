@@ -27,6 +27,14 @@ STATEMENTS = ("reset", "on_pre", "on_post", "on_spike", "before", "after")
 _FUNCTIONS = {r"\exp": sympy.exp, r"\ln": sympy.log, r"\tanh": sympy.tanh, r"\min": sympy.Min, r"\max": sympy.Max}
 
 
+#: Brian2's functions that SymPy's reader refuses, as the LaTeX has them, and what stands for them in both texts.
+_STAND_INS = {
+    "floor": (r"\left\lfloor", r"\right\rfloor", "tanh"),
+    "poisson": (r"\mathrm{poisson}\left(", r"\right)", "exp"),
+}
+_KNOWN = {"exp", "exprel", "clip", "inf", "int", "log", "sqrt", "tanh", *_STAND_INS}
+
+
 def number_like(name):
     return sympy.Symbol(name, positive=True)
 
@@ -96,6 +104,11 @@ class Reader:
         if self.take(r"\frac"):
             above = self.group()
             return above / self.group()
+        if self.take(r"\sqrt"):
+            return sympy.sqrt(self.group())
+        for start, end, name in _STAND_INS.values():
+            if self.take(start):
+                return getattr(sympy, name)(self.inside(end)[0])
         if self.take(r"\left("):
             return self.inside()[0]
         if self.take(r"\left["):
@@ -121,7 +134,7 @@ class Reader:
 def meaning(writer, text):
     """Symbols of an expression's names, and the LaTeX of each."""
     names = {node.id for node in ast.walk(ast.parse(text, mode="eval")) if isinstance(node, ast.Name)}
-    known = {name: number_like(name) for name in names - {"exp", "exprel", "clip", "inf", "int", "log", "tanh"}}
+    known = {name: number_like(name) for name in names - _KNOWN}
     latex = {}
     for name, symbol in known.items():
         unit = name in brian_units() and name not in writer.symbols
@@ -143,10 +156,13 @@ def assert_same(first, second, seed=1):
 
 
 def check(writer, text, where):
-    text = text.replace("rand()", "random_number")
-    writer.symbol("random_number") if "random_number" in text else None
+    for drawn, name in (("rand()", "random_number"), ("randn()", "random_normal")):
+        text = text.replace(drawn, name)
+        writer.symbol(name) if name in text else None
     latex = writer.expression(text)
     known, names = meaning(writer, text)
+    for function, (_, _, stand_in) in _STAND_INS.items():
+        text = re.sub(rf"\b{function}\(", f"{stand_in}(", text)
     assert_same(Reader(latex, names).read(), to_sympy(text, known, where))
 
 

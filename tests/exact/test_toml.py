@@ -82,7 +82,9 @@ def circuits(draw):
         parameters = {} if synapse is DELTA else {name: value(si, "s") for name, si in parameters.items()}
         rule = draw(
             st.one_of(
-                st.builds(FixedInDegree, st.integers(0, 4)), st.builds(Bernoulli, st.floats(0, 1)), st.just(AllToAll())
+                st.builds(FixedInDegree, st.integers(0, 4)),
+                st.builds(Bernoulli, st.floats(0, 1)),
+                st.builds(AllToAll, st.booleans()),
             )
         )
         weight = value(draw(st.floats(0, 1)), "mV")

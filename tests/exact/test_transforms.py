@@ -7,8 +7,17 @@ from ssnbrian.models.neurons.lif import LIF
 from ssnbrian.models.papers import ekelmans2023
 from ssnbrian.models.synapses.current import DELTA
 
-from ssnbrian.circuit import Bernoulli, Circuit, Constant, FixedInDegree, InvalidInputError, Population, Projection
-from ssnbrian.circuit.transforms import drive_factor, resized, scaled_to
+from ssnbrian.circuit import (
+    AllToAll,
+    Bernoulli,
+    Circuit,
+    Constant,
+    FixedInDegree,
+    InvalidInputError,
+    Population,
+    Projection,
+)
+from ssnbrian.circuit.transforms import drive_factor, fully_connected, resized, scaled_to
 
 SUPERSATURATING = ekelmans2023.supersaturating()
 
@@ -110,3 +119,12 @@ def test_variants_of_the_paper_keep_J_and_name_their_synapses():
     assert ekelmans2023.bistable("20 ms") == ekelmans2023.bistable()
     with pytest.raises(InvalidInputError, match=r"E\.tau"):
         ekelmans2023.bistable(20)
+
+
+def test_all_pairs_connected_with_the_same_total_weight():
+    full = fully_connected(SUPERSATURATING)
+    assert {one.rule for one in full.projections} == {AllToAll(autapses=True)}
+    for before, after in zip(SUPERSATURATING.projections, full.projections, strict=True):
+        assert full.weight_total(after).si == pytest.approx(SUPERSATURATING.weight_total(before).si, rel=1e-15)
+        assert full.in_degree(after) == SUPERSATURATING.source_of(before).size
+    assert full.populations == SUPERSATURATING.populations

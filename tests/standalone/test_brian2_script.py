@@ -8,13 +8,16 @@ from children import run_python
 from ssnbrian.models.adaptation import SPIKE_ADAPTATION
 from ssnbrian.models.library import ADAPTATION, NEURONS, PLASTICITY, SYNAPSES
 from ssnbrian.models.neurons.integrate_and_fire import LEAKY
+from ssnbrian.models.neurons.kicks import INTEGER_KICKS, KICK_CONDUCTANCE
 from ssnbrian.models.neurons.lif import LIF
 from ssnbrian.models.noise import WHITE_NOISE
 from ssnbrian.models.plasticity.short_term import DEPRESSION
 from ssnbrian.models.synapses.current import DELTA
+from ssnbrian.models.synapses.kicks import PENDING_CONDUCTANCE_INHIBITORY, PENDING_KICKS
 
 from ssnbrian.circuit import (
     AllToAll,
+    Annealed,
     Bernoulli,
     Circuit,
     Constant,
@@ -30,8 +33,8 @@ DURATION = 0.06
 
 
 def without_chance(neuron):
-    """The neuron from a fixed initial state; None when its spikes are random."""
-    if neuron.noise is not None or "rand" in neuron.threshold:
+    """The neuron from a fixed initial state; None when its course or its spikes are random."""
+    if neuron.noise is not None or "rand" in neuron.threshold + neuron.equations:
         return None
     initial = tuple((variable, text.replace("rand()", "0.25")) for variable, text in neuron.initial)
     return dataclasses.replace(neuron, name=f"{neuron.name}_fixed", initial=initial)
@@ -46,8 +49,9 @@ def deterministic():
     neurons = [adapting, *filter(None, map(without_chance, NEURONS))]
     targets = [Population(f"T{k}", 2, neuron, "inhibitory") for k, neuron in enumerate(neurons)]
     parts, projections, sources = [*PLASTICITY.values(), None], [], {}
-    for k in range(max(len(parts), len(SYNAPSES))):
-        synapse, part = SYNAPSES[k % len(SYNAPSES)], parts[k % len(parts)]
+    certain = [model for model in SYNAPSES if "poisson" not in model.target_equations]
+    for k in range(max(len(parts), len(certain))):
+        synapse, part = certain[k % len(certain)], parts[k % len(parts)]
         kind = "inhibitory" if "inhibitory" in synapse.name else "excitatory"
         name = f"S{k // len(targets)}_{kind}"
         sources[name] = Population(name, 2, leaky, kind, {"tau": "24 ms"})
@@ -58,18 +62,22 @@ def deterministic():
 
 
 def random():
-    """Noise and inputs: 800 neurons each, of which two share a thousandth of their inputs."""
+    """Noise, inputs and kicks: 800 neurons each, of which two share at most a hundredth of their inputs."""
     lif = {"sigma": "40 mV/sqrt(s)", "threshold": "15 mV"}
     populations = [
         Population("L", 800, LIF + SPIKE_ADAPTATION, parameters=lif),
         Population("M", 800, LEAKY + WHITE_NOISE, parameters={"sigma": "40 mV/sqrt(s)"}),
         Population("P", 800, LEAKY + SPIKE_ADAPTATION),
+        Population("K", 800, INTEGER_KICKS),
+        Population("C", 800, KICK_CONDUCTANCE, "inhibitory"),
     ]
     inputs = [InputPopulation("X", 40_000, "40 Hz"), InputPopulation("Y", 40_000, "10 Hz", "inhibitory")]
     projections = [
         Projection("X", "P", "1 mV", FixedInDegree(40), DELTA + DEPRESSION),
         Projection("Y", "P", "0.5 mV", Bernoulli(0.0005), DELTA),
         Projection("L", "L", "0.05 mV", FixedInDegree(20), DELTA + DEPRESSION),
+        Projection("K", "C", "1 mV", Annealed(0.02), PENDING_KICKS),
+        Projection("C", "K", "2 mV", Annealed(0.02), PENDING_CONDUCTANCE_INHIBITORY),
     ]
     return populations, inputs, projections
 

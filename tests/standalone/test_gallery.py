@@ -164,7 +164,11 @@ def test_the_potentials_of_synapses(run):
 
 def test_the_kind_of_a_conductance_follows_from_its_reversal():
     kinds = {name: kind_of(synapse) for name, synapse in TEMPLATES.synapses.items()}
-    assert [name for name, kind in kinds.items() if kind == "inhibitory"] == ["conductance_inhibitory"]
+    assert [name for name, kind in kinds.items() if kind == "inhibitory"] == [
+        "conductance_inhibitory",
+        "pending_kicks_inhibitory",
+        "pending_conductance_inhibitory",
+    ]
 
 
 def test_a_train_through_depression(monkeypatch):

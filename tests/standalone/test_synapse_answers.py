@@ -9,6 +9,7 @@ from brian2 import hertz, volt
 from scipy.integrate import solve_ivp
 from ssnbrian.models.library import SYNAPSES
 from ssnbrian.models.neurons.integrate_and_fire import LEAKY
+from test_kick_circuits import KICK_ANSWERS
 
 from ssnbrian.circuit import Circuit, Constant, Course, FixedInDegree, InputPopulation, Population, Projection
 from ssnbrian.engine.simulate import simulate
@@ -16,7 +17,9 @@ from ssnbrian.engine.simulate import simulate
 pytestmark = pytest.mark.xdist_group("synapse-answers")
 
 TARGETS = pytest.mark.parametrize("target", ["cpp", "numpy"])
-NAMES = [model.name for model in SYNAPSES]
+#: Those of pending kicks, which end at random, have answers of their own.
+CERTAIN = [model for model in SYNAPSES if model.name not in KICK_ANSWERS]
+NAMES = [model.name for model in CERTAIN]
 CURRENTS, CONDUCTANCES = ("delta", "exponential", "alpha"), ("conductance_excitatory", "conductance_inhibitory")
 EVERY_SYNAPSE = pytest.mark.parametrize("name", NAMES)
 NEURONS, PROCESSES, IN_DEGREE = 10, 200, 20
@@ -45,7 +48,7 @@ def circuit(weight=0.1, changes=None):
     projections = tuple(
         Projection(source(one.name), f"T_{one.name}", f"{weight} mV", FixedInDegree(IN_DEGREE), one,
                    changes.get(one.name, {}))
-        for one in SYNAPSES
+        for one in CERTAIN
     )  # fmt: skip
     inputs = tuple(
         InputPopulation(name, PROCESSES, "0 Hz", kind) for name, kind in (("X", "excitatory"), ("XI", "inhibitory"))
@@ -78,8 +81,8 @@ def run(build_cache):
 
 
 def test_every_synapse_has_an_answer():
-    assert set(VALUES) == {model.name for model in SYNAPSES}
-    for model in SYNAPSES:
+    assert set(VALUES) == {model.name for model in SYNAPSES} - set(KICK_ANSWERS)
+    for model in CERTAIN:
         projection = Projection("X", "T", "0.1 mV", FixedInDegree(1), model)
         for name, value in VALUES[model.name].items():
             assert projection.parameters[name].si == pytest.approx(value, rel=1e-12)
