@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from .efficacy import Efficacy, efficacy_of
     from .fold_continuation import fold_curve, hopf_curve
     from .inverse_design import inputs_for_trajectory, required_weights, stable_along
+    from .markov import MarkovEquations
+    from .mesoscopic import Mesoscopic
     from .plastic_folds import plastic_regime_map
     from .power_law import PowerLaw, fit_power_law, fit_transfer
     from .rate_model_analysis import fixed_points, trajectory
@@ -33,6 +35,8 @@ _HOMES = {
     "BifurcationDiagram": "bifurcation",
     "Comparison": "comparison",
     "Efficacy": "efficacy",
+    "MarkovEquations": "markov",
+    "Mesoscopic": "mesoscopic",
     "PowerLaw": "power_law",
     "RateSystem": "rate_system",
     "Reduction": "reduction",
@@ -65,6 +69,8 @@ __all__ = [
     "BifurcationDiagram",
     "Comparison",
     "Efficacy",
+    "MarkovEquations",
+    "Mesoscopic",
     "PowerLaw",
     "RateSystem",
     "Reduction",

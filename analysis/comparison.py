@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -16,6 +16,9 @@ from .error_budget import ErrorBudget, error_budget
 from .reduction import Reduction
 from .states import SteadyState
 from .statistics import BinnedRates, binned_rates
+
+if TYPE_CHECKING:
+    from .mesoscopic.finite_size import FiniteSizeComparison
 
 _BISECTIONS = 30
 
@@ -55,6 +58,8 @@ class Comparison:
     error_budget : dt bias, sampling error and theory error, as far as they can be told apart.
     complete : per theory, whether the search for steady states was proven complete in every bin.
     metadata : of the recording.
+    finite_size : fluctuations and spectra beside those of the population model, where the mesoscopic theory is among
+        those compared, the drive is constant and the recording long enough.
     """
 
     circuit: str
@@ -66,6 +71,7 @@ class Comparison:
     error_budget: ErrorBudget | None
     complete: Mapping[str, bool]
     metadata: Mapping[str, Any] = field(default_factory=dict)
+    finite_size: FiniteSizeComparison | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Plain values for a machine."""
@@ -97,6 +103,7 @@ class Comparison:
             "error_budget": None if self.error_budget is None else self.error_budget.to_json(),
             "complete": dict(self.complete),
             "recording": dict(self.metadata),
+            "finite_size": None if self.finite_size is None else self.finite_size.to_json(),
         }
 
     def __str__(self) -> str:
@@ -198,23 +205,10 @@ def compare(
 
     Raises :class:`~ssnbrian.circuit.InvalidInputError` when the recording is too short or not of this circuit.
     """
-    if not isinstance(circuit, Circuit) or not isinstance(recording, Recording):
-        raise InvalidInputError("compare expects a circuit, its recording and one or more theories, in this order")
     theories = [theories] if isinstance(theories, Reduction) else list(theories)
-    for theory in theories:
-        if set(theory.populations) != {population.name for population in circuit.populations}:
-            raise InvalidInputError(f"the theory '{theory.name}' is of another circuit than '{circuit.name}'")
-    if recording.metadata.get("content_hash") not in (None, circuit.content_hash):
-        raise InvalidInputError(
-            f"the recording is of another circuit than '{circuit.name}' as it is now: its content hash is "
-            f"{recording.metadata['content_hash']}, the circuit's {circuit.content_hash}"
-        )
+    _check(circuit, recording, theories)
     names = tuple(population.name for population in circuit.populations)
     first = next((one.name for one in circuit.populations if one.kind == "excitatory"), names[0])
-    if recording.weights:
-        raise InvalidInputError(
-            f"the weights of {', '.join(recording.weights)} changed during the recording; a theory has one set of them"
-        )
     courses = {**recording.drives, **recording.input_rates}
     drives = {name: Drive("recorded", tuple(times), tuple(values), None) for name, (times, values) in courses.items()}
     binned = binned_rates(recording, width)
@@ -239,4 +233,37 @@ def compare(
         error_budget=error_budget(recording, theories, rows, drives),
         complete=complete,
         metadata=dict(recording.metadata),
+        finite_size=_finite_size(circuit, recording, theories, progress),
     )
+
+
+def _check(circuit: Circuit, recording: Recording, theories: Sequence[Reduction]) -> None:
+    if not isinstance(circuit, Circuit) or not isinstance(recording, Recording):
+        raise InvalidInputError("compare expects a circuit, its recording and one or more theories, in this order")
+    for theory in theories:
+        if set(theory.populations) != {population.name for population in circuit.populations}:
+            raise InvalidInputError(f"the theory '{theory.name}' is of another circuit than '{circuit.name}'")
+    if recording.metadata.get("content_hash") not in (None, circuit.content_hash):
+        raise InvalidInputError(
+            f"the recording is of another circuit than '{circuit.name}' as it is now: its content hash is "
+            f"{recording.metadata['content_hash']}, the circuit's {circuit.content_hash}"
+        )
+    if recording.weights:
+        raise InvalidInputError(
+            f"the weights of {', '.join(recording.weights)} changed during the recording; a theory has one set of them"
+        )
+
+
+def _finite_size(
+    circuit: Circuit, recording: Recording, theories: Sequence[Reduction], progress: Callable[[str, float], None]
+) -> FiniteSizeComparison | None:
+    if not any(theory.name == "mesoscopic" for theory in theories):
+        return None
+    from .mesoscopic.finite_size import compare_finite_size, finite_size_refusal
+
+    if finite_size_refusal(circuit, recording) is not None:
+        return None
+    progress("fluctuations", 0.0)
+    found = compare_finite_size(circuit, recording)
+    progress("fluctuations", 1.0)
+    return found

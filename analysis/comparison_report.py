@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -11,7 +11,10 @@ from ssnbrian.circuit import InvalidInputError
 
 from .comparison import Comparison
 
-TITLES = {"ssn": "SSN", "self_consistent": "self-consistent", "balanced": "balanced"}
+if TYPE_CHECKING:
+    from .mesoscopic.finite_size import FiniteSizeComparison
+
+TITLES = {"ssn": "SSN", "self_consistent": "self-consistent", "balanced": "balanced", "mesoscopic": "mesoscopic"}
 _MOST_ROWS = 14
 _CONDITIONS = {"isn": "inhibition stabilization (Eq 7)", "supersaturation": "supersaturation (S6)"}
 
@@ -103,6 +106,8 @@ def comparison_text(comparison: Comparison) -> str:
             lines.append(f"  dt bias          {_per_population(budget.dt_bias, names)} (predicted)")
         for theory, values in budget.theory.items():
             lines.append(f"  theory error     {_per_population(values, names)} ({_title(theory)}: what remains)")
+    if comparison.finite_size is not None:
+        lines.append(str(comparison.finite_size))
     return "\n".join(lines)
 
 
@@ -115,8 +120,10 @@ def comparison_figure(comparison: Comparison, path: str | Path) -> None:
     monotone = len(mu) > 1 and bool(np.all(np.diff(mu) > 0) or np.all(np.diff(mu) < 0))
     x = mu if monotone else times
     names = comparison.populations
-    figure = Figure(figsize=(5.2 * len(names), 4.0), layout="constrained")
-    axes = figure.subplots(1, len(names), squeeze=False)[0]
+    rows = 1 if comparison.finite_size is None else 2
+    figure = Figure(figsize=(5.2 * len(names), 4.0 * rows), layout="constrained")
+    grid = figure.subplots(rows, len(names), squeeze=False)
+    axes = grid[0]
     for axis, name in zip(axes, names, strict=True):
         rates = [row.simulated[name] for row in comparison.rows]
         errors = [row.standard_errors[name] for row in comparison.rows]
@@ -124,7 +131,8 @@ def comparison_figure(comparison: Comparison, path: str | Path) -> None:
         for number, theory in enumerate(comparison.rmse):
             states = [row.states[theory] for row in comparison.rows]
             values = [np.nan if state is None else state.rates[name] for state in states]
-            axis.plot(x, values, color=f"C{number}", ls=["-", "--", ":", "-."][number % 4], label=_title(theory))
+            label = _title(theory) + (" (no stable state)" if not any(states) else "")
+            axis.plot(x, values, color=f"C{number}", ls=["-", "--", ":", "-."][number % 4], label=label)
         for onset in comparison.onsets if monotone else ():
             number = list(comparison.rmse).index(onset.theory)
             axis.axvline(onset.mu_ext, color=f"C{number}", lw=0.8, alpha=0.6)
@@ -140,11 +148,33 @@ def comparison_figure(comparison: Comparison, path: str | Path) -> None:
         axis.set_ylabel(f"firing rate of {name} (Hz)")
         axis.set_ylim(0, 1.06 * max(axis.get_ylim()[1], 1e-12))
         axis.legend(frameon=False, fontsize=8)
+    if comparison.finite_size is not None:
+        for axis, name in zip(grid[1], names, strict=True):
+            _draw_spectra(axis, comparison.finite_size, name)
     data = comparison.metadata
     figure.suptitle(
         f"{comparison.circuit}: {data['duration']:g} s, dt {data['dt']:g} ms, seed {data['seed']}", fontsize=10
     )
     save_figure(figure, path)
+
+
+def _draw_spectra(axis: Any, found: FiniteSizeComparison, name: str) -> None:
+    """Spectra of network and population model with what linear theory expects of each."""
+    drawn = (
+        (found.network, found.network_theory, "network of neurons", "0.35"),
+        (found.population_model, found.population_theory, "population model", "C3"),
+    )
+    for measured, theory, label, color in drawn:
+        one = measured[name]
+        low, high = one.spectrum - one.spectrum_errors, one.spectrum + one.spectrum_errors
+        axis.fill_between(found.frequencies, low, high, color=color, alpha=0.4, lw=0, label=f"{label} ± s.e.")
+        if theory is not None:
+            axis.plot(found.frequencies, theory[name], color=color, lw=1, ls="--", label=f"{label}, linear theory")
+    axis.set_xscale("log")
+    axis.set_yscale("log")
+    axis.set_xlabel("frequency (Hz)")
+    axis.set_ylabel(f"spectrum of the activity of {name} (Hz)")
+    axis.legend(frameon=False, fontsize=8)
 
 
 def save_figure(figure: Any, path: str | Path) -> None:

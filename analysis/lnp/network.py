@@ -2,7 +2,8 @@
 
 Every neuron of population X has the same input potential, tau_X h_X' = mu_X - h_X between spikes, and fires with the
 rate f_X(h_X); each spike of population Y adds J_XY/N_Y to h_X. So h_X' = (mu_X - h_X)/tau_X + sum_Y J_XY A_Y with the
-activities A_Y (spikes per neuron and s), whose numbers of spikes are Poisson of intensity N_Y f_Y(h_Y) given h.
+activities A_Y (spikes of all neurons of Y per neuron and s; the slides of :mod:`..mesoscopic` have one symbol for the
+sum and the mean over neurons), whose numbers of spikes are Poisson of intensity N_Y f_Y(h_Y) given h.
 """
 
 from __future__ import annotations

@@ -148,22 +148,23 @@ def mesoscopic_refusal(circuit: Circuit) -> str | None:
         if reason is None and (projection.synapse.equations.strip() or synaptic_input(projection).conductance):
             reason = f"the synapses {projection.name} ({projection.synapse.name}) are plastic or conductances"
         if reason is None:
-            reason = _filter_refusal(projection)
+            reason = filter_refusal(projection)
         if reason is not None:
             return reason
     return None
 
 
-def _filter_refusal(projection: Projection) -> str | None:
+def filter_refusal(projection: Projection) -> str | None:
+    """Why the population model cannot treat the time course or the delays of the synapses, or None."""
     try:
-        _time_constant(projection)
-        _delay(projection)
+        time_constant_of(projection)
+        delay_of(projection)
     except _OtherError as error:
         return f"the synapses {projection.name} ({projection.synapse.name}) {error}"
     return None
 
 
-def _time_constant(projection: Projection) -> float:
+def time_constant_of(projection: Projection) -> float:
     """Of an exponential synapse, s; 0 for a jump."""
     synapse = projection.synapse
     if synapse.current is None:
@@ -179,7 +180,7 @@ def _time_constant(projection: Projection) -> float:
     raise _OtherError("are neither jumps nor exponential currents")
 
 
-def _delay(projection: Projection) -> float:
+def delay_of(projection: Projection) -> float:
     """s, the same for all synapses."""
     synapse = projection.synapse
     if synapse.delay is None:
@@ -210,7 +211,7 @@ def network_of(circuit: Circuit) -> MesoscopicNetwork:
         source = circuit.population(projection.source)
         jump = source.sign * projection.weight.to("mV") * synaptic_input(projection).area
         weights[position] = circuit.in_degree(projection) / source.size * jump
-        delays[position], taus[position] = _delay(projection), _time_constant(projection)
+        delays[position], taus[position] = delay_of(projection), time_constant_of(projection)
     sizes = [one.size for one in circuit.populations]
     return MesoscopicNetwork(names, sizes, [_neuron(one) for one in circuit.populations], weights, delays, taus)
 

@@ -121,7 +121,7 @@ def _stationary(network: MesoscopicNetwork, constants: StepConstants, drive: np.
         _fill(state, constants, x, mass, variance[:-1], np.full(bins, born), survival)
         p = survival.pool_probability
         pool = size - mass.sum()
-        spread = (p * pool + variance[-1]) / (1 - (1 - p) ** 2) if p > 0 else 0.0
+        spread = (p * pool + variance[-1]) / (p * (2 - p)) if p > 0 else 0.0
         state.pool[x] = max(pool, 0.0), spread, inputs[x], survival.pool_hazard
         state.slow[constants.first_slow[x] : constants.first_slow[x + 1]] = rate
     state.filtered[:] = constants.sizes * rates

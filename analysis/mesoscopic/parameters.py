@@ -1,7 +1,9 @@
 """Populations of integrate-and-fire neurons with escape noise, as plain numbers.
 
-u' = (rest + tau mu - u)/tau with u in mV above rest and mu in mV/s, reset after a spike, held there for the absolute
-refractory period, and hazard f(u) = c exp((u - threshold)/Delta). Source: Schwalger, Deger & Gerstner 2017.
+u' = (tau mu - u)/tau with u in mV above rest and mu in mV/s, reset after a spike, held there for the absolute
+refractory period, and hazard f(u) = c exp((u - threshold)/Delta). From the end t' of the refractory period on this is
+u(t) = reset e^(-(t - t')/tau) + int_t'^t e^(-(t - s)/tau) mu(s) ds; the slides of :mod:`..mesoscopic` print
+e^((t - s)/tau). Source: Schwalger, Deger & Gerstner 2017.
 """
 
 from __future__ import annotations

@@ -66,7 +66,9 @@ def simulate(
     """Run the population model for ``duration`` (s) in steps of ``dt`` (s).
 
     ``model``: ``"sie"``, the stochastic integral equation with the correction that keeps the mass near N; ``"naive"``,
-    the same without the correction; ``"macro"``, infinite populations, without draws. ``draws``: the law of a count
+    the same without the correction, whose populations die out for good: by the time t about with probability
+    exp(-2 N/(F t)) at rate F (the slides print the law of this extinction without the 2); ``"macro"``, infinite
+    populations, without draws. ``draws``: the law of a count
     given its expectation, ``"binomial"``, ``"poisson"`` or ``"gaussian"``. ``drive`` external mean input in mV/s, (n,)
     constant or (n, steps); None is 0. ``initial`` as in :func:`.initial_state.initial_populations`. Realisation i draws
     from PCG64 seeded by (``seed``, i), however many there are; ``seed`` may be missing for ``"macro"``.
@@ -80,15 +82,15 @@ def simulate(
         raise InvalidInputError(f"model is {model!r}; it must be one of {', '.join(MODELS)}")
     if draws not in DRAWS:
         raise InvalidInputError(f"draws is {draws!r}; it must be one of {', '.join(DRAWS)}")
-    steps = _steps(duration, dt)
-    inputs = _drive(drive, len(network.names), steps)
+    steps = whole_steps(duration, dt)
+    inputs = checked_drive(drive, len(network.names), steps)
     if state is None:
         constants = step_constants(network, dt)
-        if realisations < 1:
-            raise InvalidInputError(f"realisations must be at least 1, not {realisations}")
+        if not (isinstance(realisations, int | np.integer) and realisations >= 1):
+            raise InvalidInputError(f"realisations must be a whole number of at least 1, not {realisations!r}")
         start = initial_populations(network, constants, inputs[:, 0], initial)
         populations = [copied(start) for _ in range(realisations)]
-        generators = _generators(seed, realisations, model)
+        generators = seeded_generators(seed, realisations, model)
     else:
         constants = step_constants(network, dt, _kept_bins(network, dt, state, seed, realisations, initial))
         populations = [copied(one) for one in state.populations]
@@ -102,7 +104,8 @@ def simulate(
     return _collected(network, constants, records, populations, generators)
 
 
-def _steps(duration: float, dt: float) -> int:
+def whole_steps(duration: float, dt: float) -> int:
+    """The number of steps of ``dt`` (s) in ``duration`` (s); InvalidInputError where it is not whole."""
     if not (np.isfinite(dt) and dt > 0 and np.isfinite(duration) and duration > 0):
         raise InvalidInputError(f"duration and dt must be positive and finite, not {duration} and {dt}")
     steps = round(duration / dt)
@@ -111,9 +114,12 @@ def _steps(duration: float, dt: float) -> int:
     return steps
 
 
-def _drive(drive: Sequence[float] | np.ndarray | None, n: int, steps: int) -> np.ndarray:
+def checked_drive(drive: Sequence[float] | np.ndarray | None, n: int, steps: int) -> np.ndarray:
     """(n, 1) or (n, steps)."""
-    given = np.zeros(n) if drive is None else np.array(drive, float)
+    try:
+        given = np.zeros(n) if drive is None else np.array(drive, float)
+    except (TypeError, ValueError):
+        raise InvalidInputError(f"drive must be numbers in mV/s, ({n},) or ({n}, {steps}), not {drive!r}") from None
     if given.shape not in {(n,), (n, steps)}:
         raise InvalidInputError(f"drive has shape {given.shape}; it must be ({n},) or ({n}, {steps})")
     if not np.all(np.isfinite(given)):
@@ -121,7 +127,8 @@ def _drive(drive: Sequence[float] | np.ndarray | None, n: int, steps: int) -> np
     return np.ascontiguousarray(given.reshape(n, -1))
 
 
-def _generators(seed: int | None, realisations: int, model: str) -> list[np.random.Generator]:
+def seeded_generators(seed: int | None, realisations: int, model: str) -> list[np.random.Generator]:
+    """One for each realisation; InvalidInputError for a missing or wrong ``seed``, which "macro" does not need."""
     if seed is None and model != "macro":
         raise InvalidInputError(f"a seed is needed for model {model!r}")
     if seed is not None and not (isinstance(seed, int | np.integer) and seed >= 0):

@@ -86,14 +86,16 @@ def _mean_interval(neuron: EscapeNeuron, drive: float, activity: float) -> float
 
 class SurvivalInSteps(NamedTuple):
     """Ages 0 .. K-1 steps at constant input: ``survivor`` (K,), ``probability`` (K,) of a spike in the step,
-    ``membrane`` (mV) and ``hazard`` (Hz) (K,) before the step; the pool's ``pool_probability``, ``pool_hazard`` (Hz);
-    ``pool_time``, the expected number of steps spent in the pool per spike, and ``rate`` (Hz).
+    ``membrane`` (mV) and ``hazard`` (Hz) (K,) before the step, ``hazard_after`` (Hz) (K,) it; the pool's
+    ``pool_probability``, ``pool_hazard`` (Hz); ``pool_time``, the expected number of steps spent in the pool
+    per spike, and ``rate`` (Hz).
     """
 
     survivor: np.ndarray
     probability: np.ndarray
     membrane: np.ndarray
     hazard: np.ndarray
+    hazard_after: np.ndarray
     pool_probability: float
     pool_hazard: float
     pool_time: float
@@ -130,8 +132,9 @@ def survival_in_steps(
         pool_time = float(np.divide(left, pool_probability)) if left > 0 else 0.0
     rate = 1.0 / (dt * (survivor[:-1].sum() + pool_time))
     return SurvivalInSteps(
-        survivor[:-1], -np.expm1(-exponent), membrane, hazard, pool_probability, pool_hazard, pool_time, rate
-    )
+        survivor[:-1], -np.expm1(-exponent), membrane, hazard, hazard_after, pool_probability, pool_hazard, pool_time,
+        rate,
+    )  # fmt: skip
 
 
 def held_inputs(constants: StepConstants, drive: np.ndarray, rates: np.ndarray) -> np.ndarray:

@@ -8,15 +8,13 @@ identical results. Source: Schwalger, Deger & Gerstner 2017, in the trapezoidal 
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Callable
 from functools import cache
-from types import FunctionType
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from . import exponential
+from ..compilation import compiled_last
 from .discretisation import StepConstants
 from .exponential import polynomial_expm1, split_exponent, to_powers_of_two
 
@@ -264,19 +262,7 @@ _COMPILED = (
 @cache
 def _compiled() -> Callable[..., None] | None:
     """:func:`advance` compiled, or None where numba is not installed, which is then said once."""
-    try:
-        import numba
-    except ImportError:
-        warnings.warn(
-            "numba is not installed: the mesoscopic model runs as plain Python, about a thousand times slower",
-            stacklevel=3,
-        )
-        return None
-    space: dict[str, Any] = {**vars(exponential), **globals()}
-    for function in _COMPILED:
-        own = FunctionType(function.__code__, space, function.__name__)
-        space[function.__name__] = numba.njit(own, error_model="numpy")
-    return space["advance"]
+    return compiled_last(_COMPILED, "the mesoscopic model runs as plain Python, about a thousand times slower")
 
 
 def stepper(compiled: bool = True) -> Callable[..., None]:

@@ -53,19 +53,21 @@ class AgeGrid:
         # A hazard that is constant from the kink on leaves room for a second part.
         settled += 0.0 if first.relaxation else first.mean
         if np.isfinite(settled) and min(float(one.survivor(np.array(settled))) for one in families) > _UNDERFLOW:
-            return cls._to([first.kink, settled], 0.0, -first.abscissa, first.relaxation)
+            return cls.between([first.kink, settled], 0.0, -first.abscissa, first.relaxation)
         end = min(one.longest for one in families)
-        return cls._to([first.kink, end], 0.0, float(first.hazard(np.array(end))), 0.0)
+        return cls.between([first.kink, end], 0.0, float(first.hazard(np.array(end))), 0.0)
 
     @classmethod
     def whole(cls, intervals: Intervals, frequency: float = 0.0) -> AgeGrid:
         """Ages from 0 to where the survivor is negligible, close enough for an oscillation of ``frequency`` (Hz)."""
         end = intervals.longest
         edges = [intervals.kink, min(intervals.settled_from, end), end]
-        return cls._to(edges, frequency, float(intervals.hazard(np.array(end))), 0.0)
+        return cls.between(edges, frequency, float(intervals.hazard(np.array(end))), 0.0)
 
     @classmethod
-    def _to(cls, edges: list[float], frequency: float, escape: float, relaxation: float) -> AgeGrid:
+    def between(
+        cls, edges: list[float], frequency: float = 0.0, escape: float = 0.0, relaxation: float = 0.0
+    ) -> AgeGrid:
         """Parts between 0 and the edges, which may coincide; the hazard may jump at them."""
         ages: list[np.ndarray] = []
         parts = []

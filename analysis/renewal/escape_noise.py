@@ -17,6 +17,7 @@ from scipy.special import exp1, expi
 
 from ssnbrian.circuit import InvalidInputError
 
+from .eigenfunctions import AgeGrid
 from .intervals import NEGLIGIBLE, Intervals, require_positive
 
 # Intervals per grid, arguments at a time.
@@ -24,8 +25,8 @@ _INTERVALS = 4000
 _MOST_ARGUMENTS = 256
 # -ln of the smallest survivor that does not underflow, and of what is negligible beside a transform.
 _LARGEST_EXPONENT, _ROUND_OFF = 600.0, 25.0
-# Terms of the series for large ages, and the distance from its convergence at which a few of them are enough.
-_SERIES, _SETTLED = 40, 4.0
+# Terms of the series for large ages, kappa y max(R, 1) from which they are enough, and where a few of them are.
+_SERIES, _REACH, _SETTLED = 80, 2.0, 4.0
 
 
 @dataclass(frozen=True)
@@ -77,6 +78,22 @@ class EscapeNoiseIntervals(Intervals):
         filtered = -np.expm1(-(1 / self.tau_m + 1j * omega) * after) / (1 + 1j * omega * self.tau_m)
         return self.hazard(ages) / self.softness * filtered
 
+    @cached_property
+    def response_time(self) -> float:
+        """T, s, for which the rate follows a slow change of the input as it would follow h, T h' = -h + input, at once.
+
+        The hazard at age t after the dead time answers to a slow e^(i omega t) in the input by rho/Delta (1 - E +
+        i omega (t E - tau_m (1 - E))), E = e^(-t/tau_m), instead of rho/Delta (1 - E) at constant input; T makes the
+        responses of the rate agree to the first order in omega. It is tau_m for slow firing, and about half an
+        interval where neurons fire often within tau_m: a membrane does not remember input from before its reset.
+        """
+        grid = AgeGrid.whole(self)
+        after = np.maximum(grid.ages - self.dead_time, 0)
+        hazard, survivor = self.hazard(grid.ages), self.survivor(grid.ages)
+        remembered = grid.cumulative(hazard * after * np.exp(-after / self.tau_m))
+        moved = grid.cumulative(hazard * -np.expm1(-after / self.tau_m))
+        return self.tau_m - (grid.integral(survivor * remembered, 0) / grid.integral(survivor * moved, 0)).real
+
     @property
     def abscissa(self) -> float:
         return -float(self._hazard_at(self.mu))
@@ -96,14 +113,14 @@ class EscapeNoiseIntervals(Intervals):
     @property
     def _logarithm_of_scale(self) -> float:
         """-ln of the e^(-age/tau_m) below which ln S is settled up to a short power series."""
-        return float(np.log(max(abs(self._kappa), 1.0) * max(-self.abscissa * self.tau_m, 1.0)))
+        return float(np.log(max(abs(self.drive_in_widths), 1.0) * max(-self.abscissa * self.tau_m, 1.0)))
 
     def _cumulative(self, after: np.ndarray | float) -> np.ndarray:
         """Integral of the hazard to ages after the dead time, s: R (E_1(kappa e^(-t/tau_m)) - E_1(kappa))."""
-        if not self._kappa:
+        if not self.drive_in_widths:
             return -self.abscissa * np.asarray(after, float)
-        argument = self._kappa * np.exp(-np.asarray(after, float) / self.tau_m)
-        start = np.asarray(self._kappa)
+        argument = self.drive_in_widths * np.exp(-np.asarray(after, float) / self.tau_m)
+        start = np.asarray(self.drive_in_widths)
         change = exp1(argument) - exp1(start) if start > 0 else expi(-start) - expi(-argument)
         return -self.abscissa * self.tau_m * change
 
@@ -114,7 +131,7 @@ class EscapeNoiseIntervals(Intervals):
         Or to where the survivor is negligible, far below round-off, because transforms left of 0 multiply it by a
         growing exponential.
         """
-        span = self.tau_m * (np.log(2.0) + self._logarithm_of_scale)
+        span = self.tau_m * max(self._logarithm_of_scale - np.log(_REACH), 0.0)
         if self._cumulative(span) > _LARGEST_EXPONENT:
             span = brentq(lambda age: float(self._cumulative(age)) - 0.75 * _LARGEST_EXPONENT, 0.0, span)
         return span * np.linspace(0.0, 1.0, _INTERVALS + 1) ** 2
@@ -125,7 +142,8 @@ class EscapeNoiseIntervals(Intervals):
         return np.exp(-self._cumulative(self._grid))
 
     @property
-    def _kappa(self) -> float:
+    def drive_in_widths(self) -> float:
+        """kappa = (mu - reset)/Delta: the hazard after the dead time is -abscissa e^(-kappa e^(-t/tau_m))."""
         return (self.mu - self.reset) / self.softness
 
     @cached_property
@@ -137,7 +155,7 @@ class EscapeNoiseIntervals(Intervals):
         ages = self._grid
         if self._cumulative(ages[-1]) > _LARGEST_EXPONENT / 2:
             return np.zeros(0)
-        argument = -self._kappa * np.exp(-ages[-1] / self.tau_m)
+        argument = -self.drive_in_widths * np.exp(-ages[-1] / self.tau_m)
         growth = -self.abscissa * self.tau_m * np.cumprod(argument / np.arange(1, _SERIES))
         powers = np.ones(_SERIES)
         for n in range(1, _SERIES):
@@ -153,12 +171,14 @@ class EscapeNoiseIntervals(Intervals):
 
     @cached_property
     def longest(self) -> float:
-        ages = np.linspace(0.0, self._grid[-1], _INTERVALS)
-        small = self.survivor(ages + self.dead_time) <= NEGLIGIBLE
-        if small.any():
-            return self.dead_time + float(ages[np.argmax(small)])
-        left = np.log(self.survivor(ages[-1:] + self.dead_time)[0] / NEGLIGIBLE)
-        return self.dead_time + float(ages[-1] + left / -self.abscissa) + self.tau_m
+        def left(after: float) -> float:
+            surviving = self.survivor(np.array(after + self.dead_time))
+            return float(np.log(max(float(surviving), np.finfo(float).tiny) / NEGLIGIBLE))
+
+        latest = float(self._grid[-1])
+        while left(latest) > 0:
+            latest = 1.001 * (latest + self.tau_m + left(latest) / -self.abscissa)
+        return self.dead_time + brentq(left, 0.0, latest)
 
     def survivor(self, ages: np.ndarray) -> np.ndarray:
         last = self._grid[-1]
@@ -195,11 +215,11 @@ class EscapeNoiseIntervals(Intervals):
         """
         ages = self._grid
         integrand = ages**power * self._surviving * np.exp(-value[:, None] * ages)
-        result = simpson(integrand, x=ages, axis=1)
-        for n, weight in enumerate(self._tail):
-            pole = value - self.abscissa + n / self.tau_m
-            result += weight * integrand[:, -1] / pole * (1 if power == 0 else 1 + 1 / (pole * ages[-1]))
-        return result
+        result = simpson(integrand, x=ages, axis=1) if ages[-1] else np.zeros(len(value), complex)
+        end = self._surviving[-1] * np.exp(-value * ages[-1])
+        from_poles = 1 / (value[:, None] - self.abscissa + np.arange(len(self._tail)) / self.tau_m)
+        beyond = from_poles if power == 0 else from_poles * (ages[-1] + from_poles)
+        return result + end * (beyond @ self._tail)
 
     def laplace_and_derivative(self, argument: np.ndarray | complex) -> tuple[np.ndarray, np.ndarray]:
         value = np.asarray(argument, complex)

@@ -130,7 +130,8 @@ class Intervals(ABC):
     def integral_equation_correction_rate(self) -> float:
         """Stationary Lambda of the stochastic integral equation, 1/s: 1/(2 int S(1-S)) = 1/E|T1 - T2|.
 
-        Equal to :attr:`langevin_correction_rate` for intervals with dead time, sqrt(pi)/2 of it for Gaussian ones.
+        Equal to :attr:`langevin_correction_rate` for intervals with dead time, sqrt(pi)/2 of it for Gaussian ones; the
+        slides of :mod:`..mesoscopic` have one letter for both.
         """
 
         def integrand(age: float) -> float:

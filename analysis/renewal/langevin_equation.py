@@ -4,8 +4,8 @@ One noise eta = sqrt(r/N) xi drives all modes, in the sense of Ito:
 a_0' = Lambda (1 - a_0) + eta,  a_n' = lambda_n a_n + h' sum_m C_nm a_m + Lambda (1 - a_0) + eta,
 r = a_0 F_0 + Lambda (1 - a_0) + 2 Re sum a_n phi_n(0),  A_N = r + eta,  tau_h h' = -h + I + J A_N.
 The mass a_0 multiplies the stationary rate F_0 and the coupling to mode 0, and the correction Lambda (1 - a_0) is part
-of r: without it the spectrum at frequency 0 is r/N, not CV^2 r/N. Lambda is 1/standard deviation of the intervals
-here, and 1/E|T1 - T2| in the stochastic integral equation; they differ.
+of r: without it, as printed in the slides of :mod:`..mesoscopic`, the spectrum at frequency 0 is r/N, not CV^2 r/N.
+Lambda is 1/standard deviation of the intervals here, and 1/E|T1 - T2| in the stochastic integral equation; they differ.
 The terms of order 1/N of Ito's formula for the dependence of the modes on h are left out.
 Sources: Pietras, Gallice & Schwalger 2020; Schwalger, Deger & Gerstner 2017.
 """

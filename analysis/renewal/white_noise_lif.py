@@ -3,10 +3,10 @@
 With x = (V - V_r)/(V_th - V_r) and time in units of tau_m the Laplace transform of the first-passage time from 0 to 1
 is P_L = v(0)/v(1), where D v'' + (m - x) v' = lambda v and v is bounded towards -infinity. In parabolic cylinder
 functions P_L = e^delta D_{-lambda}(m/sqrt D)/D_{-lambda}((m - 1)/sqrt D), where the numerator of delta = (2m - 1)/(4D)
-is 2m - 1, as P_L(0) = 1 demands. Evaluating these functions of complex order fails or stalls for some parameters, so
-the logarithmic derivative w = v'/v is integrated instead, D w' = lambda - (m - x) w - D w^2, for all lambda at once:
-it forgets its start from the left, and v has no zero at real x unless lambda is real, because the operator is
-self-adjoint.
+is 2m - 1, as P_L(0) = 1 demands (printed as 1 + 2m in the slides of :mod:`..mesoscopic`). Evaluating these functions
+of complex order fails or stalls for some parameters, so the logarithmic derivative w = v'/v is integrated instead,
+D w' = lambda - (m - x) w - D w^2, for all lambda at once: it forgets its start from the left, and v has no zero at real
+x unless lambda is real, because the operator is self-adjoint.
 """
 
 from __future__ import annotations

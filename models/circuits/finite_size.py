@@ -158,7 +158,7 @@ def winner_take_all_adapting() -> Circuit:
 def bistable_escape() -> Circuit:
     """80 E and 20 I neurons, all to all, with a silent and an active state between which the activity hops.
 
-    The stationary theory has states at 3.1 (E) and 2.5 Hz (I) and at 39 and 25 Hz, and a saddle at 7.2 and 4.4 Hz.
+    The stationary theory has states at 2.9 (E) and 2.5 Hz (I) and at 32 and 21 Hz, and a saddle at 8.6 and 5.3 Hz.
     Excitation is slower than inhibition (10 against 5 ms), without which the active state is not stable.
     :func:`~ssnbrian.circuit.transforms.resized` keeps J, and so the states. Parameters of this package.
     """
@@ -167,7 +167,7 @@ def bistable_escape() -> Circuit:
         Population(name, size, ESCAPE_NOISE, kind, _RECURRENT)
         for name, size, kind in (("E", 80, "excitatory"), ("I", 20, "inhibitory"))
     )
-    weights = {("E", "E"): 0.6, ("I", "E"): 1.5, ("E", "I"): 0.375, ("I", "I"): 1.0}  # mV, source and target
+    weights = {("E", "E"): 0.5925, ("I", "E"): 1.5, ("E", "I"): 0.375, ("I", "I"): 0.95}  # mV, source and target
     decays = {"E": "10 ms", "I": "5 ms"}
     projections = tuple(
         Projection(source, target, f"{weight!r} mV", AllToAll(True), EXPONENTIAL, _synapses(decays[source], "1 ms"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
+from ssnbrian.circuit import InvalidInputError
 from ssnbrian.circuit.paths import require_writable
 from ssnbrian.cli.parsing import add_circuit, add_json, add_run, circuit_of, number, simulated
 from ssnbrian.cli.progress import TerminalProgress
@@ -39,7 +40,14 @@ def execute(arguments: argparse.Namespace) -> tuple[str, dict[str, Any]]:
     figure = arguments.figure or f"{circuit.name}.png"
     for path in filter(None, (figure, arguments.out)):
         require_writable(path)
-    theories = theories_of(circuit, arguments.transfer)
+    if arguments.bin <= 0:
+        raise InvalidInputError(f"--bin must be positive, got {arguments.bin:g} s")
+    if arguments.duration is not None and 0 < arguments.duration < arguments.bin:
+        raise InvalidInputError(
+            f"--duration {arguments.duration:g} s is shorter than one bin of {arguments.bin:g} s; give a longer one or "
+            "a smaller --bin"
+        )
+    theories = theories_of(circuit, arguments.transfer, arguments.dt)
     progress = TerminalProgress()
     recording = simulated(arguments, circuit, progress)
     if arguments.out:

@@ -27,6 +27,7 @@ COMMANDS = {
     "sweep": "simulate a circuit over a grid of values and seeds, resuming what was interrupted",
     "compare": "theory and simulation side by side",
     "mesoscopic": "finite-size population model of a circuit of escape-noise neurons",
+    "markov": "networks of pending kicks, their differential equations and fixed point side by side",
     "rate": "fixed points, eigenvalues, Hopf points and phase plane of a rate model",
     "transfer": "firing rate of a leaky integrate-and-fire neuron, or of any model as measured, and its power-law fit",
 }

@@ -49,18 +49,42 @@ def _state_data(state: SteadyState) -> dict[str, Any]:
 
 
 def execute(arguments: argparse.Namespace) -> tuple[str, dict[str, Any]]:
-    """Steady states and conditions of the SSN, and the self-consistent states where that theory applies."""
-    from ssnbrian.analysis.self_consistent import SelfConsistent
+    """Steady states and conditions of the SSN, and the states of every other theory that applies."""
     from ssnbrian.cli.theories import ssn_of
 
     circuit = circuit_of(arguments)
     ratio = circuit.ratio if arguments.ratio is None else arguments.ratio
-    ssn = ssn_of(circuit, arguments.transfer)
-    states = ssn.steady_states(arguments.mu, ratio)
-    data: dict[str, Any] = {
-        "circuit": circuit.name,
-        "mu_ext": arguments.mu,
-        "ratio": ratio,
+    data: dict[str, Any] = {"circuit": circuit.name, "mu_ext": arguments.mu, "ratio": ratio}
+    lines = [f"{circuit.name} at mu_ext = {arguments.mu:g} mV/s, ratio {ratio:g}"]
+    refusal = _without_ssn(arguments, circuit)
+    ssn = None if refusal else ssn_of(circuit, arguments.transfer)
+    lines += [f"SSN: does not apply, {refusal}"] if ssn is None else _add_ssn(data, ssn, arguments)
+    if ssn is None:
+        data |= {"transfer": None, "tau_population": None, "steady_states": [], "complete": False}
+        data["complete_reason"] = refusal
+    lines += _add_self_consistent(data, circuit, arguments.sensitivities)
+    lines += _add_population_equations(data, circuit, ratio)
+    if ssn is None:
+        data["conditions"] = {"supersaturation": None, "isn": None, "balanced": None}
+        data["conditions_reason"] = refusal
+        return "\n".join(lines), data
+    lines += _add_conditions(data, circuit, ssn)
+    if arguments.folds:
+        lines += _add_folds(data, ssn)
+    return "\n".join(lines), data
+
+
+def _without_ssn(arguments: argparse.Namespace, circuit: Circuit) -> str | None:
+    """Why there is no SSN, where another theory applies and nothing of the SSN is asked for; else None."""
+    from ssnbrian.analysis.ssn import SSN
+
+    asked = arguments.folds or arguments.sensitivities or arguments.transfer == "paper"
+    return None if asked or not _population_equations(circuit) else SSN.refusal(circuit)
+
+
+def _add_ssn(data: dict[str, Any], ssn: SSN, arguments: argparse.Namespace) -> list[str]:
+    states = ssn.steady_states(arguments.mu, data["ratio"])
+    data |= {
         "transfer": {
             name: {"a": law.a, "b": law.b, "n": law.n} | ({} if law.shunt is None else {"shunt": law.shunt})
             for name, law in zip(ssn.populations, ssn.transfer, strict=True)
@@ -70,29 +94,59 @@ def execute(arguments: argparse.Namespace) -> tuple[str, dict[str, Any]]:
         "complete": states.complete,
         "complete_reason": states.reason,
     }
-    lines = [f"{circuit.name} at mu_ext = {arguments.mu:g} mV/s, ratio {ratio:g}"]
-    lines.append(f"SSN ({arguments.transfer}): {len(states)} steady state{'s' * (len(states) != 1)}")
+    lines = [f"SSN ({arguments.transfer}): {len(states)} steady state{'s' * (len(states) != 1)}"]
     lines += [f"  {state}" for state in states]
-    lines.append(f"  {'complete' if states.complete else 'perhaps not complete'}: {states.reason}")
+    lines.append(_completeness(states))
     if arguments.sensitivities:
         lines += _add_sensitivities(data["steady_states"], ssn, states)
-    if SelfConsistent.applies_to(circuit):
-        theory = SelfConsistent.from_circuit(circuit)
-        found = theory.steady_states(arguments.mu, ratio)
-        data["self_consistent"] = [{"rates": dict(one.rates), "stable": one.stable} for one in found]
-        data["self_consistent_complete"] = found.complete
-        lines.append("self-consistent (Ricciardi)")
-        lines += [f"  {state}" for state in found] or ["  no state in the range searched"]
-        lines.append(f"  {'complete' if found.complete else 'perhaps not complete'}: {found.reason}")
-        if arguments.sensitivities:
-            lines += _add_sensitivities(data["self_consistent"], theory, found)
-    else:
+    return lines
+
+
+def _completeness(states: SteadyStates) -> str:
+    return f"  {'complete' if states.complete else 'perhaps not complete'}: {states.reason}"
+
+
+def _add_self_consistent(data: dict[str, Any], circuit: Circuit, sensitivities: bool) -> list[str]:
+    from ssnbrian.analysis.self_consistent import SelfConsistent
+
+    refusal = SelfConsistent.refusal(circuit)
+    if refusal is not None:
         data["self_consistent"] = []
-        lines.append(f"self-consistent: does not apply, {SelfConsistent.refusal(circuit)}")
-    lines += _add_conditions(data, circuit, ssn)
-    if arguments.folds:
-        lines += _add_folds(data, ssn)
-    return "\n".join(lines), data
+        return [f"self-consistent: does not apply, {refusal}"]
+    theory = SelfConsistent.from_circuit(circuit)
+    found = theory.steady_states(data["mu_ext"], data["ratio"])
+    data["self_consistent"] = [{"rates": dict(one.rates), "stable": one.stable} for one in found]
+    data["self_consistent_complete"] = found.complete
+    lines = ["self-consistent (Ricciardi)"]
+    lines += [f"  {state}" for state in found] or ["  no state in the range searched"]
+    lines.append(_completeness(found))
+    if sensitivities:
+        lines += _add_sensitivities(data["self_consistent"], theory, found)
+    return lines
+
+
+def _population_equations(circuit: Circuit) -> list[tuple[str, type[Reduction]]]:
+    """What is solved, and the theory, of those of distributions of neurons that apply."""
+    from ssnbrian.analysis.markov.theory import MarkovEquations
+    from ssnbrian.analysis.mesoscopic import Mesoscopic
+
+    known: list[tuple[str, type[Reduction]]] = [
+        ("population equations (escape noise, infinitely many neurons)", Mesoscopic),
+        ("Markov equations (pending kicks, infinitely many neurons)", MarkovEquations),
+    ]
+    return [one for one in known if one[1].applies_to(circuit)]
+
+
+def _add_population_equations(data: dict[str, Any], circuit: Circuit, ratio: float) -> list[str]:
+    """Steady states of the equations of distributions of neurons, where they apply."""
+    lines = []
+    for title, theory in _population_equations(circuit):
+        found = theory.from_circuit(circuit).steady_states(data["mu_ext"], ratio)
+        data[theory.name] = [_state_data(state) for state in found]
+        data[f"{theory.name}_complete"] = found.complete
+        data[f"{theory.name}_reason"] = found.reason
+        lines += [title, *([f"  {state}" for state in found] or ["  no state was found"]), _completeness(found)]
+    return lines
 
 
 def _add_sensitivities(entries: list[dict[str, Any]], theory: Reduction, states: SteadyStates) -> list[str]:

@@ -40,11 +40,12 @@ def ssn_of(circuit: Circuit, transfer: str) -> SSN:
 
     Fitted means to the Ricciardi function for leaky integrate-and-fire neurons, and to an F–I curve that is measured
     here, with progress on standard error, for all others. Raises
-    :class:`~ssnbrian.circuit.InvalidInputError` where nothing is published or no power law fits.
+    :class:`~ssnbrian.circuit.InvalidInputError` where no SSN applies, nothing is published or no power law fits.
     """
     from ssnbrian.analysis.mean_field import lif_refusal
     from ssnbrian.analysis.ssn import SSN
 
+    SSN.require(circuit)
     if transfer == "paper":
         return SSN.from_circuit(circuit, transfer=published_transfer(circuit))
     if lif_refusal(circuit) is None:
@@ -67,24 +68,26 @@ def ssn_of(circuit: Circuit, transfer: str) -> SSN:
     return SSN.from_circuit(circuit, transfer=laws, tau_population=taus)
 
 
-def theories_of(circuit: Circuit, transfer: str) -> list[Reduction]:
-    """SSN and self-consistent theory, those that apply.
+def theories_of(circuit: Circuit, transfer: str, dt: float = 0.1) -> list[Reduction]:
+    """SSN, self-consistent theory, population equations in steps of ``dt`` (ms) and Markov equations that apply.
 
     Raises :class:`~ssnbrian.circuit.InvalidInputError` with the reasons when none does.
     """
+    from ssnbrian.analysis.markov.theory import MarkovEquations
+    from ssnbrian.analysis.mesoscopic.theory import Mesoscopic
     from ssnbrian.analysis.self_consistent import SelfConsistent
     from ssnbrian.analysis.ssn import SSN
 
     theories: list[Reduction] = []
     reasons = []
-    for theory in (SSN, SelfConsistent):
+    for theory in (SSN, SelfConsistent, Mesoscopic, MarkovEquations):
         reason = theory.refusal(circuit)
         if reason is not None:
             reasons.append(f"{theory.name}: {reason}")
         elif theory is SSN:
             theories.append(ssn_of(circuit, transfer))
         else:
-            theories.append(theory.from_circuit(circuit))
+            theories.append(theory.from_circuit(circuit, dt=dt / 1000))
     if not theories:
         raise InvalidInputError(f"no theory applies to '{circuit.name}': {'; '.join(reasons)}")
     return theories

@@ -16,7 +16,7 @@ from ssnbrian.models.circuits.finite_size import COLUMN, PROBABILITIES, column
 from ssnbrian.models.library import CIRCUITS
 
 from ssnbrian import simulate
-from ssnbrian.circuit import AllToAll, Circuit, Constant, InvalidInputError
+from ssnbrian.circuit import Circuit, Constant, InvalidInputError
 
 pytestmark = pytest.mark.xdist_group("finite-size")
 DT, DURATION, SETTLED = 0.1, 10.0, 0.3  # ms, s, s
@@ -36,17 +36,13 @@ def moments(parameters, mu):
     return mean, np.sqrt(second - first**2) / mean
 
 
-def dense(name):
-    """The populations of a circuit, named after it, all connected to all with the same mean input."""
+def renamed(name):
+    """The populations of a circuit, named after it."""
     circuit = CIRCUITS[name]()
-    projections = []
-    for one in circuit.projections:
-        recurrent = one.source == one.target
-        synapses = AllToAll().mean_in_degree(circuit.source_of(one).size, recurrent)
-        weight = circuit.weight_total(one).to("mV") / synapses
-        source, target = f"{name}_{one.source}", f"{name}_{one.target}"
-        given = {"source": source, "target": target, "weight": f"{weight!r} mV", "rule": AllToAll()}
-        projections.append(dataclasses.replace(one, **given))
+    projections = [
+        dataclasses.replace(one, source=f"{name}_{one.source}", target=f"{name}_{one.target}")
+        for one in circuit.projections
+    ]
     populations = [dataclasses.replace(one, name=f"{name}_{one.name}") for one in circuit.populations]
     return populations, projections
 
@@ -69,7 +65,7 @@ def layers(*names):
 @pytest.fixture(scope="module")
 def small(build_cache):
     """All circuits of ``MU`` and two layers of the column in one, seed 1; with courses of some adapting neurons."""
-    parts = [dense(name) for name in MU] + [layers(*LAYERS)]
+    parts = [renamed(name) for name in MU] + [layers(*LAYERS)]
     populations, projections = (tuple(itertools.chain(*ones)) for ones in zip(*parts, strict=True))
     circuit = Circuit("finite_size", populations, projections)
     drives = {one.name: Constant(MU.get(one.name[:-2], 0)) for one in populations}
