@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 EXAMPLE = "ssnbrian mesoscopic escape_ei --duration 10 --seed 1"
 SPECTRUM_SEGMENT = 0.5  # s
 FLUCTUATION_BIN = 0.001  # s
+_MEAN_POINTS = 1000  # at which a drive is averaged over a run
 SMOOTHING = 0.05  # s, of the two rates that compete
 MODES, DRAWS = 2, "binomial"
 DRAWN = ("sie", "naive")  # models that draw spikes
@@ -56,7 +57,7 @@ def execute(arguments: argparse.Namespace) -> tuple[str, dict[str, Any]]:
     drives, duration = _drives(arguments, circuit)
     dt = arguments.dt / 1000
     steps, first = _steps(arguments, duration, len(circuit.populations))
-    network, fits = _network(circuit, drives)
+    network, fits = _network(circuit, drives, duration)
     _check_step(network, dt)
     drive = drive_in_steps(circuit, drives, steps * dt, dt)
     started = time.monotonic()
@@ -133,8 +134,12 @@ def _check_step(network: MesoscopicNetwork, dt: float) -> None:
                 )
 
 
-def _network(circuit: Circuit, drives: Mapping[str, Drive]) -> tuple[MesoscopicNetwork, dict[str, FittedEscape]]:
-    """The population model, and the fits where white noise is stood for by escape rates, at the input of the start."""
+def _network(
+    circuit: Circuit, drives: Mapping[str, Drive], duration: float
+) -> tuple[MesoscopicNetwork, dict[str, FittedEscape]]:
+    """The population model, and the fits where white noise is stood for by escape rates, at the run's mean input."""
+    import numpy as np
+
     from ssnbrian.analysis.mesoscopic import (
         fitted_network_of,
         fitted_refusal,
@@ -151,8 +156,9 @@ def _network(circuit: Circuit, drives: Mapping[str, Drive]) -> tuple[MesoscopicN
             f"there is no mesoscopic model of '{circuit.name}': {plain}; nor one with escape rates fitted to white "
             f"noise: {fitted}"
         )
-    start = {name: float(drive(0.0)) for name, drive in drives.items()}
-    return fitted_network_of(circuit, working_rates(circuit, start))
+    times = (np.arange(_MEAN_POINTS) + 0.5) * duration / _MEAN_POINTS
+    mean = {name: float(np.mean(drive(times))) for name, drive in drives.items()}
+    return fitted_network_of(circuit, working_rates(circuit, mean))
 
 
 def _fit_data(fit: FittedEscape) -> dict[str, Any]:

@@ -318,6 +318,11 @@ def linked(on_pre="x_post += w", connect="i != j", **changes):
     return [group, synapses]
 
 
+def test_all_pairs_with_those_of_a_neuron_to_itself():
+    brought = circuit_from_brian2(linked(connect=None), "c")
+    assert [one.rule for one in brought.projections] == [AllToAll(autapses=True)]
+
+
 def unequal(objects, variable):
     setattr(objects[-1], variable, np.arange(len(getattr(objects[-1], variable))) * (mV if variable == "w" else 1))
     return objects
@@ -341,7 +346,7 @@ TWO = "dp/dt = -p/tau : volt\ndq/dt = -q/tau : volt"
         (lambda: neuron_from_brian2(timed()), ["a function or an array over time"]),
         (lambda: circuit_from_brian2(unequal(linked(), "w"), "c"), ["'w' has different values", "several Synapses"]),
         (lambda: circuit_from_brian2(linked(connect="i < j"), "c"), ["tell no rule", "Bernoulli(0.5)"]),
-        (lambda: circuit_from_brian2(linked(connect=None), "c"), ["connect to themselves"]),
+        (lambda: circuit_from_brian2(linked(connect="i <= j"), "c"), ["connect to themselves", "all to all"]),
         (lambda: circuit_from_brian2(linked("x_post = w"), "c"), ["one statement 'x += …'"]),
         (lambda: circuit_from_brian2(linked("drive_post += w"), "c"), ["'drive'", "no differential equation"]),
         (lambda: circuit_from_brian2(linked("x_post += w\nw += 1*mV"), "c"), ["'w' is changed by the synapse"]),

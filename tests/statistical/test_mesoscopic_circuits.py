@@ -146,7 +146,7 @@ def test_turns_of_two_populations(capsys):
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        (["supersaturating"], "are not leaky integrate-and-fire neurons with an exponential escape rate"),
+        (["adex_ei"], "are not leaky integrate-and-fire neurons with an exponential escape rate"),
         (["escape_lif", "--dt", "0"], "--dt must be positive"),
         (["escape_lif", "--discard", "9", "--duration", "2"], "--discard must lie between"),
         (["escape_ei", "--ramp", "1:2", "--mu", "3"], "exclude each other"),
