@@ -103,14 +103,15 @@ def test_uncoupled_neurons_have_the_rate_and_variation_of_the_quadrature(small):
 def test_connected_neurons_have_the_rate_of_the_mean_input(small):
     """r = F(mu + tau (J_E - J_I) r) without fluctuations.
 
-    Theory error: 3 %, what the fluctuations of 1000 neurons make; the refractory period is shorter by dt, 0.2 %.
+    Theory error: 2 %, what the fluctuations of 1000 neurons make (in 60 s: 0.5 % of E, 1.3 % of I); the refractory
+    period is shorter by dt, 0.2 %.
     """
     one = CIRCUITS["escape_ei"]().populations[0].parameters
     expected = brentq(lambda r: 1 / moments(one, 0.024 + 0.020 * (0.048 - 0.060) * r)[0] - r, 5, 30, xtol=1e-3)
     for population in "EI":
         rate, error = mean_rates(small, SETTLED)[f"escape_ei_{population}"]
         assert error < 0.03 * rate
-        assert abs(rate - expected) < 4 * error + 0.03 * expected, (rate, error, expected)
+        assert abs(rate - expected) < 4 * error + 0.02 * expected, (rate, error, expected)
         adapted, _ = mean_rates(small, SETTLED)[f"escape_ei_adapting_{population}"]
         assert adapted < 0.6 * rate
 
